@@ -9,10 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-const (
-	maxCertificatePackets = 4096
-	maxUserIDShown        = 120 // bytes
-)
+const maxUserIDShown = 120 // bytes
 
 // A Candidate is a key found in a certificate, for a person to choose or not.
 // Only Key is exact; the rest is what the certificate says of itself, unverified.
@@ -60,6 +57,9 @@ func keysIn(cert []byte) ([]Candidate, error) {
 			if f.tag == tagPublicSubkey && !r.begun {
 				return nil, errors.New("a subkey comes before any primary key")
 			}
+			if r.keys++; r.keys > MaxCertificateKeys {
+				return nil, fmt.Errorf("more than %d keys", MaxCertificateKeys)
+			}
 			r.addKey(f)
 		case tagUserID:
 			r.addUserID(f.body)
@@ -99,9 +99,6 @@ func certificateFrames(cert []byte) ([]frame, error) {
 		if err != nil {
 			return nil, fmt.Errorf("packet %d: %w", len(frames)+1, err)
 		}
-		if len(frames) == maxCertificatePackets {
-			return nil, fmt.Errorf("more than %d packets", maxCertificatePackets)
-		}
 		frames, cert = append(frames, f), rest
 	}
 	return frames, nil
@@ -111,6 +108,7 @@ func certificateFrames(cert []byte) ([]frame, error) {
 type certificateReader struct {
 	found   []Candidate
 	passed  []string // why keys were passed over
+	keys    int      // how many keys were seen
 	begun   bool     // a primary key was seen
 	first   int      // the index in found of this certificate's first key
 	current int      // the index in found of the key that signatures now speak of, or -1

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
@@ -403,7 +404,7 @@ func (k *PublicKey) Public() crypto.PublicKey {
 		clone := *p // its numbers are never written to
 		return &clone
 	case ed25519.PublicKey:
-		return bytes.Clone(p)
+		return slices.Clone(p)
 	}
 	return nil
 }

@@ -41,6 +41,9 @@ const (
 	MaxSignatures = 64
 	// MaxCertificate is the largest certificate that [KeysIn] reads, in bytes.
 	MaxCertificate = 256 << 10
+	// MaxCertificateKeys is the largest number of keys in such a certificate,
+	// those that are passed over included.
+	MaxCertificateKeys = 64
 	// MaxUserID is the longest user id that [Certify] writes, in bytes.
 	MaxUserID = 200
 )
@@ -99,9 +102,9 @@ func guarded(f func() error) (err error) {
 		switch r := recover().(type) {
 		case nil:
 		case runtime.Error:
-			err = fmt.Errorf("openpgp library: %w", r)
+			err = fmt.Errorf("caught a panic: %w", r)
 		default:
-			err = fmt.Errorf("openpgp library: panic with a %T", r)
+			err = fmt.Errorf("caught a panic with a %T", r)
 		}
 	}()
 	return f()
