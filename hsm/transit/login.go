@@ -55,12 +55,7 @@ func (v *Vault) keep(ctx context.Context) bool {
 	if l.token == "" || !l.renewable {
 		return v.login(ctx, l) == nil
 	}
-	err := v.renew(ctx, l)
-	var denied *DeniedError
-	if errors.As(err, &denied) {
-		err = v.login(ctx, l)
-	}
-	return err == nil
+	return v.renew(ctx, l) == nil || v.login(ctx, l) == nil
 }
 
 // rest waits until half the token's life is over. It wakes at once when
@@ -161,28 +156,28 @@ func readLease(answer *api.Secret) (lease, string) {
 	return lease{token: a.ClientToken, first: ttl, ttl: ttl, renewable: a.Renewable}, ""
 }
 
-// renew renews the token of l. If the server no longer grants half of what the
-// login gave, the token nears the end of its life, and renew logs in anew.
+// renew renews the token of l. It is an error if the server no longer grants
+// more than half of what the login gave, for then the token nears the end of
+// its life.
+//
+// It does not note its errors: a login follows, and what that meets is news. A
+// token that reached its longest life is a status 500 to Vault, so the error
+// itself does not tell whether the server is well.
 func (v *Vault) renew(ctx context.Context, l lease) error {
 	const op = "the renewal of the token"
 	within, cancel := context.WithTimeout(ctx, v.cfg.Timeout)
 	defer cancel()
 	answer, err := l.client.Logical().WriteWithContext(within, "auth/token/renew-self", nil)
 	if err != nil {
-		err = v.sort(within, op, err, l.token)
-		var denied *DeniedError
-		if !errors.As(err, &denied) { // a dead token is no news: a login follows
-			v.note(err)
-		}
-		return err
+		return v.sort(within, op, err, l.token)
 	}
 	v.note(nil)
 	next, reason := readLease(answer)
+	if reason == "" && next.ttl <= l.first/2 {
+		reason = fmt.Sprintf("the token lives %v more, of %v at first", next.ttl, l.first)
+	}
 	if reason != "" {
 		return &DeniedError{Op: op, Reason: reason}
-	}
-	if next.ttl < l.first/2 {
-		return v.login(ctx, l)
 	}
 	v.mu.Lock()
 	if v.lease.serial == l.serial {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -33,17 +34,22 @@ type record struct {
 	text bytes.Buffer
 }
 
-// The keys of every rig.
+// The keys of every rig, and their types.
 var keys = []custodian.KeyPlan{
 	{Name: "countersign", Type: "ecdsa-p384"},
 	{Name: "snapshot", Type: "ecdsa-p256"},
+}
+
+// What a test may ask for besides, since they take the server seconds to make.
+var rsaKeys = []custodian.KeyPlan{
 	{Name: "rsa3", Type: "rsa-3072"},
 	{Name: "rsa4", Type: "rsa-4096"},
 }
 
 // newRig starts, initialises and unseals a server and carries out a plan with
-// keys. The test is skipped if there is no server, and fails under CI=true.
-func newRig(t *testing.T, period time.Duration, o custodian.Options) *rig {
+// keys and more. The test is skipped if there is no server, and fails under
+// CI=true.
+func newRig(t *testing.T, period time.Duration, o custodian.Options, more ...custodian.KeyPlan) *rig {
 	t.Helper()
 	binary, err := custodian.Find()
 	if err != nil {
@@ -58,7 +64,7 @@ func newRig(t *testing.T, period time.Duration, o custodian.Options) *rig {
 	must(t, err)
 	t.Cleanup(server.Stop)
 	r := &rig{server: server, secret: filepath.Join(o.Dir, "secret-id"), log: new(record)}
-	r.plan = custodian.Plan{Keys: keys, Role: "online-signer", TokenPeriod: period, CIDRs: []string{"127.0.0.1/32"}}
+	r.plan = custodian.Plan{Keys: slices.Concat(keys, more), Role: "online-signer", TokenPeriod: period, CIDRs: []string{"127.0.0.1/32"}}
 	r.Custodian, err = custodian.New(server.URL(), server.CACert())
 	must(t, err)
 	r.shares, err = r.Init(ctx, 3, 2)

@@ -22,12 +22,13 @@ import (
 // Each kind of key signs digests of each accepted hash, and the standard
 // library verifies the signatures.
 func TestSign(t *testing.T) {
-	r := newRig(t, time.Minute, custodian.Options{})
+	t.Parallel()
+	r := newRig(t, time.Minute, custodian.Options{}, rsaKeys...)
 	v := r.open(t)
 	message := []byte("a root roster")
 	d256, d384, d512 := sha256.Sum256(message), sha512.Sum384(message), sha512.Sum512(message)
 	digests := map[crypto.Hash][]byte{crypto.SHA256: d256[:], crypto.SHA384: d384[:], crypto.SHA512: d512[:]}
-	for _, plan := range keys {
+	for _, plan := range r.plan.Keys {
 		k := key(t, v, plan.Name)
 		if k.Created().IsZero() || k.Created().Nanosecond() != 0 || k.Created().Location() != time.UTC {
 			t.Errorf("%s: made at %v; a time in UTC to the second is promised", plan.Type, k.Created())
@@ -55,6 +56,7 @@ func TestSign(t *testing.T) {
 // What is no digest of the named hash never reaches the server, which would
 // sign it.
 func TestSignRefusesDigests(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, time.Minute, custodian.Options{})
 	k := key(t, r.open(t), "countersign")
 	r.server.Stop() // so a request would be an UnavailableError
@@ -79,7 +81,8 @@ func TestSignRefusesDigests(t *testing.T) {
 // The server itself does sign 20 bytes, so the length check above is ours to
 // make; and the token of the signer does nothing but what Policy says.
 func TestPolicy(t *testing.T) {
-	r := newRig(t, time.Minute, custodian.Options{})
+	t.Parallel()
+	r := newRig(t, time.Minute, custodian.Options{}, rsaKeys[0])
 	r.write(t, "transit/keys/other", map[string]any{"type": "ecdsa-p256"})
 	r.write(t, "transit/keys/snapshot/rotate", nil)
 	thief := r.raw(t)
@@ -149,6 +152,7 @@ func wantDenied(t *testing.T, what string, err error) {
 
 // A key that is absent, of another kind, or could be elsewhere, is no signer.
 func TestKeyRefuses(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, time.Minute, custodian.Options{})
 	bad := map[string]struct {
 		data, config map[string]any
@@ -211,6 +215,7 @@ func (r *rig) allow(t *testing.T, names ...string) {
 // not something to try again later; a key that became exportable signs on
 // until it is opened anew, for the signer cannot see it.
 func TestSignWithKeyThatIsGone(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, time.Minute, custodian.Options{})
 	v := r.open(t)
 	retired, deleted := key(t, v, "snapshot"), key(t, v, "countersign")
@@ -236,6 +241,7 @@ func TestSignWithKeyThatIsGone(t *testing.T) {
 
 // Over TLS the server's certificate must lead to the given authority.
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, time.Minute, custodian.Options{TLS: true})
 	k := key(t, r.open(t), "countersign")
 	if _, err := k.Sign(nil, make([]byte, 48), crypto.SHA384); err != nil {
@@ -270,6 +276,7 @@ func TestEnvironmentPlaysNoPart(t *testing.T) {
 
 // The secret id's file is the owner's alone, and its text is never repeated.
 func TestSecretIDFile(t *testing.T) {
+	t.Parallel()
 	name := t.TempDir() + "/secret"
 	read := func(text string, mode os.FileMode) (string, error) {
 		must(t, os.WriteFile(name, []byte(text), 0o600))
