@@ -58,6 +58,9 @@ func newRig(t *testing.T, period time.Duration, o custodian.Options, more ...cus
 		}
 		t.Skip(err)
 	}
+	if o.TLS && !strings.HasPrefix(filepath.Base(binary), "devvault") {
+		t.Skipf("%s is not devvault, the only one that is started with TLS", binary)
+	}
 	ctx := t.Context()
 	o.Binary, o.Dir = binary, t.TempDir()
 	server, err := custodian.Start(context.WithoutCancel(ctx), o)
