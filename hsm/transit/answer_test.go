@@ -117,6 +117,7 @@ func TestAnswerToSign(t *testing.T) {
 		"signed version":     {`{"data":{"signature":"vault:v+1:` + code(sig) + `"}}`, "not a version"},
 		"no version":         {`{"data":{"signature":"vault:` + code(sig) + `"}}`, "not of the form"},
 		"not base64":         {`{"data":{"signature":"vault:v1:-_-_"}}`, "not base64"},
+		"loose base64":       {`{"data":{"signature":"vault:v1:AAB="}}`, "not base64"},
 		"too long":           {`{"data":{"signature":"vault:v1:` + strings.Repeat("A", 5000) + `"}}`, "at most 4096"},
 		"a number":           {`{"data":{"signature":1}}`, "holds none"},
 		"nothing":            {``, "empty"},
@@ -207,6 +208,23 @@ func TestAnswerToLogin(t *testing.T) {
 		}
 		if calls.Load() != 1 {
 			t.Errorf("%s: asked %d times; an answer is an answer, and no redirect is followed", name, calls.Load())
+		}
+	}
+}
+
+// A token's life is at most a day to us, whatever the server says, so no
+// number of seconds makes a life that is negative or never renewed.
+func TestLongLease(t *testing.T) {
+	for _, seconds := range []int{86400, 86401, 1 << 40, 1<<63 - 1} {
+		f := fake{login: func(w http.ResponseWriter) {
+			fmt.Fprintf(w, `{"auth":{"client_token":"x","lease_duration":%d}}`, seconds)
+		}}
+		v, err := f.open(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := v.current().ttl; got != 24*time.Hour {
+			t.Errorf("%d seconds became %v", seconds, got)
 		}
 	}
 }

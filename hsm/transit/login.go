@@ -12,13 +12,15 @@ import (
 
 // A lease is a token and how long it lives.
 type lease struct {
-	token     string
-	client    *api.Client   // sends token
-	serial    int           // counts the logins, so that two goroutines do not log in for one dead token
-	first     time.Duration // what the login gave
-	ttl       time.Duration // what the last renewal gave
-	renewable bool
+	token  string
+	client *api.Client   // sends token
+	serial int           // counts the logins, so that two goroutines do not log in for one dead token
+	first  time.Duration // what the login gave
+	ttl    time.Duration // what the last renewal gave
 }
+
+// A token that lives longer than a day is treated as if it lived a day.
+const mostSeconds = 24 * 60 * 60
 
 // The pause between two tries grows from leastPause to Config.Poll.
 const leastPause = 200 * time.Millisecond
@@ -52,7 +54,7 @@ func (v *Vault) Run(ctx context.Context) error {
 // It reports whether that worked.
 func (v *Vault) keep(ctx context.Context) bool {
 	l := v.current()
-	if l.token == "" || !l.renewable {
+	if l.token == "" {
 		return v.login(ctx, l) == nil
 	}
 	return v.renew(ctx, l) == nil || v.login(ctx, l) == nil
@@ -152,8 +154,8 @@ func readLease(answer *api.Secret) (lease, string) {
 	if a.LeaseDuration <= 0 {
 		return lease{}, "the role gives a token without an end; set token_period or token_ttl"
 	}
-	ttl := time.Duration(a.LeaseDuration) * time.Second
-	return lease{token: a.ClientToken, first: ttl, ttl: ttl, renewable: a.Renewable}, ""
+	ttl := time.Duration(min(a.LeaseDuration, mostSeconds)) * time.Second
+	return lease{token: a.ClientToken, first: ttl, ttl: ttl}, ""
 }
 
 // renew renews the token of l. It is an error if the server no longer grants
@@ -181,7 +183,7 @@ func (v *Vault) renew(ctx context.Context, l lease) error {
 	}
 	v.mu.Lock()
 	if v.lease.serial == l.serial {
-		v.lease.ttl, v.lease.renewable = next.ttl, next.renewable
+		v.lease.ttl = next.ttl
 	}
 	v.mu.Unlock()
 	v.log.Debug("renewed the token of vault", "token_life", next.ttl)

@@ -184,6 +184,37 @@ func TestStartFails(t *testing.T) {
 	wantError(t, "TLS of another server", err, "devvault only")
 }
 
+// Devvault listens on loopback addresses only, and says what it does not know.
+func TestDevvaultRefuses(t *testing.T) {
+	binary, err := Find()
+	if err == nil && !strings.HasPrefix(filepath.Base(binary), "devvault") {
+		err = fmt.Errorf("%s is not devvault", binary)
+	}
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	for want, c := range map[string]struct {
+		args []string
+		code int
+	}{
+		"is not a loopback address":       {[]string{"-addr", "0.0.0.0:0"}, 1},
+		"reading -addr \"127.0.0.1\"":     {[]string{"-addr", "127.0.0.1"}, 1},
+		"unexpected argument \"storage\"": {[]string{"storage"}, 2},
+		"not defined":                     {[]string{"-root-token", "x"}, 2},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, binary, c.args...)
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState.ExitCode() != c.code || !strings.Contains(string(out), want) {
+			t.Errorf("devvault %q: got %v, %q; want exit code %d and ...%s...", c.args, err, out, c.code, want)
+		}
+	}
+}
+
 // Find says how to get a server when there is none.
 func TestFind(t *testing.T) {
 	t.Setenv("DEVVAULT_BIN", "/no/such/program")
