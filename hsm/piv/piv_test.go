@@ -1,0 +1,128 @@
+//go:build cgo && linux
+
+package piv_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/rootward/rootward/hsm/piv"
+	"github.com/rootward/rootward/internal/vcard"
+	"github.com/rootward/rootward/internal/vcard/room"
+)
+
+// The cards of the room in which these tests meet; each test has its own.
+const (
+	cardNew = iota
+	cardOld
+	cardOnly3DES
+	cardMute
+	cardPIN
+	cardTouch
+	cardRSA
+	cardForeign
+	cardImported
+	cardSecrets
+)
+
+func serial(i int) uint32 { return 11223300 + uint32(i) }
+
+var cards = []room.Card{
+	cardNew:      {Firmware: "5.7.1"},
+	cardOld:      {Firmware: "4.3.5"},
+	cardOnly3DES: {Firmware: "5.7.1", Faults: []vcard.Fault{vcard.Only3DES}},
+	cardMute:     {Firmware: "5.7.1", Faults: []vcard.Fault{vcard.NoAttestation, vcard.NoMetadata}},
+	cardPIN:      {Firmware: "5.7.1"},
+	cardTouch:    {Firmware: "5.7.1"},
+	cardRSA:      {Firmware: "5.7.1"},
+	cardForeign:  {Firmware: "5.7.1", Faults: []vcard.Fault{vcard.NotPIV}},
+	cardImported: {Firmware: "5.7.1"},
+	cardSecrets:  {Firmware: "5.4.3"},
+}
+
+// shared is the room; why is set when there is none.
+var (
+	shared *room.Room
+	binary string
+	why    string
+)
+
+func TestMain(m *testing.M) {
+	if child := os.Getenv(childVariable); child != "" {
+		os.Exit(runChild(child))
+	}
+	os.Exit(runWithRoom(m))
+}
+
+func runWithRoom(m *testing.M) int {
+	if missing := room.Missing(); len(missing) > 0 {
+		why = fmt.Sprint("no card room: ", missing)
+		return m.Run()
+	}
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "cards")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		binary, err = room.Build(ctx, dir)
+	}
+	if err == nil {
+		for i := range cards {
+			cards[i].Serial = serial(i)
+		}
+		shared, err = room.Start(ctx, room.Config{Dir: dir, VcardBinary: binary, Cards: cards,
+			TouchDelay: time.Millisecond, TouchTimeout: 200 * time.Millisecond})
+	}
+	if err == nil {
+		defer shared.Close()
+		err = shared.Setenv()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// needRoom skips a test where the system lacks parts; under CI it fails.
+func needRoom(t *testing.T) *room.Room {
+	t.Helper()
+	if shared == nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(why)
+		}
+		t.Skip(why)
+	}
+	return shared
+}
+
+const childVariable = "PIV_TEST_CHILD"
+
+func runChild(string) int { return 1 }
+
+func open(t *testing.T, i int) *piv.Card {
+	t.Helper()
+	needRoom(t)
+	c, err := piv.Open(serial(i))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestSmoke(t *testing.T) {
+	needRoom(t)
+	all, err := piv.List()
+	t.Log(all, err)
+	for i := range cards {
+		c, err := piv.Open(serial(i))
+		if err != nil {
+			t.Log(i, err)
+			continue
+		}
+		s, err := c.Inspect()
+		t.Logf("%+v %v", s, err)
+	}
+}
