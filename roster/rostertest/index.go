@@ -59,7 +59,7 @@ func EmptyMap() digest.Digest {
 func New(t testing.TB) *Index {
 	t.Helper()
 	x := &Index{
-		T: t, Files: make(map[string][]byte), Now: Epoch, Repository: Repository,
+		T: t, Files: make(map[string][]byte), Now: Epoch.AddDate(0, 0, 1), Repository: Repository,
 		Keyholders: People("Alice", "Bob", "Carol"), Countersign: Person("countersign-1"), Snapshot: Person("snapshot-1"),
 		Packages: make(map[string]*Package),
 	}

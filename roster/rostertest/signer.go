@@ -17,7 +17,8 @@ import (
 	"github.com/rootward/rootward/internal/pgp"
 )
 
-// Epoch is when every test index begins, in UTC.
+// Epoch is when every key and every online key's window of a test index
+// begins, in UTC. The index itself begins a day later.
 var Epoch = time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
 
 // A Signer is a person or a service with one software P-256 key.
@@ -72,7 +73,7 @@ func Sign(t testing.TB, document []byte, signers ...*Signer) []byte {
 	t.Helper()
 	var files []*pgp.SignatureFile
 	for _, s := range signers {
-		asc, err := pgp.Sign(rand.Reader, document, s.Key, s.Private, Epoch)
+		asc, err := pgp.Sign(rand.Reader, document, s.Key, s.Private, Epoch.Add(2*time.Hour))
 		if err != nil {
 			t.Fatalf("signing as %s: %v", s.Name, err)
 		}

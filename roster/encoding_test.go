@@ -1,0 +1,192 @@
+package roster_test
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/rootward/rootward/roster"
+	"github.com/rootward/rootward/roster/rostertest"
+)
+
+func weakKeys(t *testing.T) map[string]any {
+	t.Helper()
+	small, err := rsa.GenerateKey(rand.Reader, 2048)
+	accepted(t, err)
+	return map[string]any{
+		"RSA of 2048 bits": small.Public(),
+		"Ed25519":          ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, 32)).Public(),
+	}
+}
+
+// documents has one of each kind, with its parser.
+func documents(t testing.TB) map[string]struct {
+	raw   []byte
+	parse func([]byte) error
+} {
+	x := rostertest.New(t)
+	list := x.Claim("sample", people("Dave", "Erin")...)
+	manifest := x.Release("sample", "sample-1.0.tar.gz", "bytes", person("Dave"))
+	x.RevokeKey(person("Erin"), "sample")
+	x.RevokeOnline(x.Snapshot.Key)
+	x.Publish(nil)
+	type doc = struct {
+		raw   []byte
+		parse func([]byte) error
+	}
+	id := x.Snapshot.Key.ID()
+	return map[string]doc{
+		"root roster": {x.Files[roster.RosterPath(1)], func(b []byte) error { _, err := roster.ParseDraft(b); return err }},
+		"list":        {list.Bytes(), func(b []byte) error { _, err := roster.ParseList(b); return err }},
+		"manifest":    {manifest.Bytes(), func(b []byte) error { _, err := roster.ParseManifest(b); return err }},
+		"index": {x.Package("sample").Index.Bytes(), func(b []byte) error {
+			_, err := roster.ParseIndex(b, rostertest.Repository, "sample")
+			return err
+		}},
+		"revocation": {x.Files[roster.RevocationPath(id)], func(b []byte) error { _, err := roster.RevocationRoster(b); return err }},
+	}
+}
+
+func TestOneEncodingPerDocument(t *testing.T) {
+	for name, d := range documents(t) {
+		if err := d.parse(d.raw); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if name == "index" {
+			continue
+		}
+		s := string(d.raw)
+		for how, other := range map[string]string{
+			"no final newline":    strings.TrimSuffix(s, "\n"),
+			"two final newlines":  s + "\n",
+			"trailing space":      s + " ",
+			"CRLF":                strings.ReplaceAll(s, "\n", "\r\n"),
+			"tabs":                strings.ReplaceAll(s, "  ", "\t"),
+			"byte order mark":     "\ufeff" + s,
+			"a duplicate key":     strings.Replace(s, "{\n", "{\n  \"type\": \"x\",\n", 1),
+			"an unknown field":    strings.Replace(s, "{\n", "{\n  \"extra\": 1,\n", 1),
+			"a key in capitals":   strings.Replace(s, `"type"`, `"Type"`, 1),
+			"an escaped letter":   strings.Replace(s, `"type": "`, `"type": "\u00`+fmt.Sprintf("%x", typeOf(s)[0]), 1),
+			"a second document":   s + s,
+			"a NUL at the end":    s + "\x00",
+			"nothing":             "",
+			"null":                "null\n",
+			"an array":            "[]\n",
+			"not UTF-8":           strings.Replace(s, `"type"`, "\"t\xffpe\"", 1),
+			"no type":             strings.Replace(s, `"type"`, `"tipe"`, 1),
+			"compact":             strings.ReplaceAll(strings.ReplaceAll(s, "\n", ""), "  ", ""),
+			"a comma too many":    strings.Replace(s, "\n}", ",\n}", 1),
+			"an empty first line": "\n" + s,
+		} {
+			if err := d.parse([]byte(other)); err == nil {
+				t.Errorf("%s with %s: accepted", name, how)
+			}
+		}
+	}
+}
+
+func typeOf(doc string) string {
+	_, rest, _ := strings.Cut(doc, `"type": "`)
+	kind, _, _ := strings.Cut(rest, `"`)
+	return kind
+}
+
+func TestEveryTruncationIsRefused(t *testing.T) {
+	for name, d := range documents(t) {
+		for n := range d.raw {
+			cut := d.raw[:n]
+			if name == "index" && n > 0 && cut[n-1] == '\n' {
+				continue // shorter, and well-formed: its length and digest tell
+			}
+			if err := d.parse(cut); err == nil {
+				t.Fatalf("%s cut to %d of %d bytes: accepted", name, n, len(d.raw))
+			}
+		}
+	}
+}
+
+func TestNumbersHaveOneSpelling(t *testing.T) {
+	raw := rostertest.New(t).Files[roster.RosterPath(1)]
+	for _, n := range []string{"01", "1.0", "1e0", "+1", "-1", "-0", "\"1\"", "null", "true", "9007199254740992", "18446744073709551616", strings.Repeat("9", 10000)} {
+		if _, err := roster.ParseDraft(replace(raw, `"version": 1`, `"version": `+n)); err == nil {
+			t.Errorf("version %.40s: accepted", n)
+		}
+	}
+	if _, err := roster.ParseDraft(replace(raw, `"revoked": []`, `"revoked": null`)); err == nil {
+		t.Error("null for an empty list: accepted")
+	}
+	for _, when := range []string{"2026-01-06T09:00:00+00:00", "2026-01-06T09:00:00.0Z", "2026-01-06t09:00:00z", "2026-1-6T9:00:00Z", "2026-02-30T09:00:00Z", "2026-01-06T09:00:60Z", ""} {
+		if _, err := roster.ParseDraft(replace(raw, "2026-01-06T09:00:00Z", when)); err == nil {
+			t.Errorf("time %q: accepted", when)
+		}
+	}
+}
+
+func TestADocumentIsOfItsKindOnly(t *testing.T) {
+	docs := documents(t)
+	for a, da := range docs {
+		for b, db := range docs {
+			if a != b && da.parse(db.raw) == nil {
+				t.Errorf("a %s is accepted as a %s", b, a)
+			}
+		}
+	}
+}
+
+func TestALaterTypeSaysUpdate(t *testing.T) {
+	raw := rostertest.New(t).Files[roster.RosterPath(1)]
+	_, err := roster.ParseDraft(replace(raw, "root-roster/v1", "root-roster/v2"))
+	refused(t, err, roster.LayerRoster, "wrong type of document")
+	var e *roster.Error
+	if !errors.Is(err, roster.ErrUnknownType) || !errors.As(err, &e) || !strings.Contains(e.Hint(), "must be updated") {
+		t.Errorf("got %v, wanted a hint to update", err)
+	}
+	_, err = roster.ParseIndex([]byte("release-index/v2 packages.example sample\n"), "packages.example", "sample")
+	if !errors.Is(err, roster.ErrUnknownType) {
+		t.Errorf("got %v, wanted ErrUnknownType", err)
+	}
+}
+
+func TestDocumentsHaveASizeLimit(t *testing.T) {
+	long := bytes.Repeat([]byte(" "), roster.MaxIndex+1)
+	for name, d := range documents(t) {
+		if err := d.parse(append(bytes.Clone(d.raw), long...)); err == nil || !strings.Contains(err.Error(), "too long") {
+			t.Errorf("%s: got %v, wanted too long", name, err)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	docs := documents(f)
+	for _, d := range docs {
+		f.Add(d.raw)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if d, err := roster.ParseDraft(b); err == nil && !bytes.Equal(d.Bytes(), b) || err != nil && d != nil {
+			t.Fatal("a roster is not its bytes")
+		}
+		if l, err := roster.ParseList(b); err == nil && !bytes.Equal(l.Bytes(), b) || err != nil && l != nil {
+			t.Fatal("a list is not its bytes")
+		}
+		if m, err := roster.ParseManifest(b); err == nil && !bytes.Equal(m.Bytes(), b) || err != nil && m != nil {
+			t.Fatal("a manifest is not its bytes")
+		}
+		_, _ = roster.RevocationRoster(b)
+		x, err := roster.ParseIndex(b, rostertest.Repository, "sample")
+		if err != nil {
+			return
+		}
+		again, err := roster.NewIndex(rostertest.Repository, "sample")
+		if err == nil {
+			again, err = again.Append(x.Lines()...)
+		}
+		if err != nil || !bytes.Equal(again.Bytes(), b) {
+			t.Fatalf("an index does not print back: %v", err)
+		}
+	})
+}
