@@ -77,6 +77,7 @@ func TestArmourRefused(t *testing.T) {
 		"hash header":              {replace("\n\n", "\nHash: SHA256\n\n"), "armour header \"Hash"},
 		"unknown header":           {replace("\n\n", "\nCharset: UTF-8\n\n"), "armour header \"Charset"},
 		"control in a header":      {replace("\n\n", "\nComment: \x1b[2J\n\n"), "armour header"},
+		"accent in a header":       {replace("\n\n", "\nComment: caf\u00e9\n\n"), "armour header"},
 		"header without space":     {replace("\n\n", "\nComment:x\n\n"), "armour header"},
 		"nine headers":             {replace("\n\n", strings.Repeat("\nComment: x", 9)+"\n\n"), "more than 8 headers"},
 		"mixed line ends":          {replace("\n\n", "\r\n\n"), "mixes LF and CRLF"},

@@ -48,7 +48,7 @@ func keysIn(cert []byte) ([]Candidate, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := certificateReader{}
+	r := certificateReader{current: -1}
 	for _, f := range frames {
 		switch f.tag {
 		case tagSecretKey, tagSecretSubkey:
@@ -68,7 +68,7 @@ func keysIn(cert []byte) ([]Candidate, error) {
 		}
 	}
 	if !r.begun {
-		return nil, errors.New("no key in it")
+		return nil, errors.New("it holds no key")
 	}
 	if len(r.found) == 0 {
 		return nil, fmt.Errorf("no key in it can sign for Rootward (%s)", strings.Join(r.passed, "; "))
@@ -134,7 +134,7 @@ func (r *certificateReader) addKey(f frame) {
 
 // addUserID gives the certificate's first user id to all its keys.
 func (r *certificateReader) addUserID(body []byte) {
-	if !r.begun || r.userID != "" {
+	if r.userID != "" {
 		return
 	}
 	r.userID = shown(string(body))
@@ -147,7 +147,7 @@ func (r *certificateReader) addUserID(body []byte) {
 // self-signature or subkey binding. It tells certifications by others apart only
 // by their lacking the flag.
 func (r *certificateReader) addFlags(body []byte) {
-	if r.current < 0 || !r.begun || len(body) < 6 || body[0] != 4 {
+	if r.current < 0 || len(body) < 6 || body[0] != 4 {
 		return
 	}
 	switch body[1] {

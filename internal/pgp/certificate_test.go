@@ -71,6 +71,40 @@ func TestKeysIn(t *testing.T) {
 	}
 }
 
+// Signatures that KeysIn cannot read, or that speak of nothing, give no flag.
+func TestKeysInOddSignatures(t *testing.T) {
+	p := ed25519Pair(t, 1)
+	signer := ecdsaPair(t, elliptic.P256(), 7)
+	v3 := signer.honest()
+	v3.version, v3.kind = 3, 0x13
+	v3.hashed = append(v3.hashed, sub(subKeyFlags, 2)...)
+	broken := signer.honest()
+	broken.kind = 0x13
+	broken.hashed = append(broken.hashed, sub(subKeyFlags, 2)...)
+	broken.hashed = append(broken.hashed, 0)
+	empty := signer.honest()
+	empty.kind = 0x13
+	empty.hashed = append(empty.hashed, sub(subKeyFlags)...)
+	for name, signature := range map[string][]byte{
+		"version 3":      v3.body(t, signer, ""),
+		"broken area":    broken.body(t, signer, ""),
+		"empty flags":    empty.body(t, signer, ""),
+		"empty":          {},
+		"no hashed area": {4, 0x13, 22, 8, 0},
+	} {
+		odd := appendFrame(nil, tagSignature, signature)
+		found, err := KeysIn(slices.Concat(odd, p.Packet(), odd))
+		if err != nil || len(found) != 1 || found[0].SignFlag {
+			t.Errorf("%s: KeysIn = %+v, %v; want one key without the flag", name, found, err)
+		}
+	}
+	// A flag before any key is nobody's.
+	found, err := KeysIn(append(flags(t, signer, 0x13, 2), p.Packet()...))
+	if err != nil || len(found) != 1 || found[0].SignFlag {
+		t.Errorf("KeysIn = %+v, %v; want one key without the flag", found, err)
+	}
+}
+
 func TestUserIDIsCut(t *testing.T) {
 	p := ed25519Pair(t, 1)
 	found, err := KeysIn(append(p.Packet(), appendFrame(nil, tagUserID, bytes.Repeat([]byte{0xff}, 5000))...))
@@ -96,7 +130,7 @@ func TestKeysInRefuses(t *testing.T) {
 		"secret key":          {appendFrame(nil, tagSecretKey, body), "gpg --export", true},
 		"secret, mislabelled": {armoured(labelPublicKey, appendFrame(nil, tagSecretKey, body)), "gpg --export", true},
 		"secret subkey":       {append(p.Packet(), appendFrame(nil, tagSecretSubkey, body)...), "gpg --export", true},
-		"no key":              {appendFrame(nil, tagUserID, []byte("Alice")), "no key in it", false},
+		"no key":              {appendFrame(nil, tagUserID, []byte("Alice")), "it holds no key", false},
 		"subkey first":        {appendFrame(nil, tagPublicSubkey, body), "before any primary key", false},
 		"encryption only":     {appendFrame(nil, tagPublicKey, ecdh), "ECDH", false},
 		"cut short":           {p.Packet()[:20], "packet 1", false},
