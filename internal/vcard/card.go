@@ -56,9 +56,11 @@ type Card struct {
 	answer []byte // waits for GET RESPONSE
 	pulled bool   // answer nothing: the card was pulled out
 
-	outMu sync.Mutex
-	out   chan struct{} // closed while the card is out
-	isOut bool
+	outMu   sync.Mutex    // guards what follows
+	out     chan struct{} // closed while the card is out
+	isOut   bool
+	held    bool          // in a reader that has taken note of it
+	changed chan struct{} // closed and replaced when held changes
 }
 
 type application int
@@ -79,7 +81,7 @@ func New(cfg Config) (*Card, error) {
 	if cfg.Store == nil {
 		cfg.Store = &memory{}
 	}
-	c := &Card{cfg: cfg, faults: map[Fault]int{}, out: make(chan struct{})}
+	c := &Card{cfg: cfg, faults: map[Fault]int{}, out: make(chan struct{}), changed: make(chan struct{})}
 	b, err := cfg.Store.Load()
 	switch {
 	case err == nil:

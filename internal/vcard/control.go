@@ -13,9 +13,11 @@ import (
 const maxOrder = 256 // bytes of one order
 
 // Control takes orders for the card from l, a Unix socket, until ctx ends; it
-// closes l. An order is one line: "fault NAME N", "pull", "insert" or "serial".
-// The answer is one line: "ok", "ok SERIAL", or "error: " and a sentence. Whoever
-// can open the socket commands the card.
+// closes l. An order is one line: "fault NAME N"; "pull"; "insert"; "await in",
+// which waits until the reader has taken note of the card, or "await
+// out", until none has the card; "serial". The answer is one line: "ok", "ok
+// SERIAL", or "error: " and a sentence. Whoever can open the socket commands the
+// card.
 func (c *Card) Control(ctx context.Context, l net.Listener) error {
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer stop()
@@ -27,17 +29,17 @@ func (c *Card) Control(ctx context.Context, l net.Listener) error {
 			}
 			return fmt.Errorf("waiting for orders: %w", err)
 		}
-		go c.takeOrder(conn)
+		go c.takeOrder(ctx, conn)
 	}
 }
 
-func (c *Card) takeOrder(conn net.Conn) {
+func (c *Card) takeOrder(ctx context.Context, conn net.Conn) {
 	defer conn.Close()
 	line, err := bufio.NewReaderSize(conn, maxOrder).ReadSlice('\n')
 	if err != nil {
 		return
 	}
-	answer, err := c.Obey(strings.TrimSpace(string(line)))
+	answer, err := c.Obey(ctx, strings.TrimSpace(string(line)))
 	if err != nil {
 		answer = "error: " + err.Error()
 	}
@@ -45,7 +47,7 @@ func (c *Card) takeOrder(conn net.Conn) {
 }
 
 // Obey carries out one order and gives the answer's line.
-func (c *Card) Obey(order string) (string, error) {
+func (c *Card) Obey(ctx context.Context, order string) (string, error) {
 	words := strings.Fields(order)
 	switch {
 	case len(words) == 3 && words[0] == "fault":
@@ -64,10 +66,14 @@ func (c *Card) Obey(order string) (string, error) {
 	case order == "insert":
 		c.Insert()
 		return "ok", nil
+	case order == "await in":
+		return "ok", c.await(ctx, true)
+	case order == "await out":
+		return "ok", c.await(ctx, false)
 	case order == "serial":
 		return fmt.Sprintf("ok %d", c.Serial()), nil
 	}
-	return "", fmt.Errorf("no such order %q, want fault NAME N, pull, insert or serial", order)
+	return "", fmt.Errorf("no such order %q, want fault NAME N, pull, insert, await in, await out or serial", order)
 }
 
 // Order sends one order to the card that listens on the Unix socket path and

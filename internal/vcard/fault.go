@@ -1,6 +1,7 @@
 package vcard
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -107,4 +108,32 @@ func (c *Card) gone() (<-chan struct{}, bool) {
 	c.outMu.Lock()
 	defer c.outMu.Unlock()
 	return c.out, c.isOut
+}
+
+// hold notes whether a reader has the card.
+func (c *Card) hold(held bool) {
+	c.outMu.Lock()
+	defer c.outMu.Unlock()
+	if c.held != held {
+		c.held = held
+		close(c.changed)
+		c.changed = make(chan struct{})
+	}
+}
+
+// await returns when a reader has the card, or has it no more.
+func (c *Card) await(ctx context.Context, held bool) error {
+	for {
+		c.outMu.Lock()
+		is, changed := c.held, c.changed
+		c.outMu.Unlock()
+		if is == held {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }

@@ -48,7 +48,9 @@ func (c *Card) Serve(ctx context.Context, conn io.ReadWriteCloser) error {
 		}
 		_ = conn.Close()
 	}()
+	defer c.hold(false)
 	defer c.PowerOff()
+	powered, resets := false, 0
 	for {
 		msg, err := readMessage(conn)
 		if err != nil {
@@ -57,6 +59,15 @@ func (c *Card) Serve(ctx context.Context, conn io.ReadWriteCloser) error {
 			}
 			return fmt.Errorf("reading from the reader: %w", err)
 		}
+		// pcscd powers a card that it finds, asks for its answer to reset, takes
+		// note of the card, and asks again in its next round: then it has the card.
+		switch {
+		case len(msg) == 1 && msg[0] == vpcdOn:
+			powered = true
+		case len(msg) == 1 && msg[0] == vpcdATR && powered:
+			resets++
+		}
+		c.hold(resets >= 2)
 		answer, pulled := c.answerMessage(msg)
 		if pulled {
 			return nil

@@ -76,6 +76,7 @@ func serveCommand(env environment) *cli.Command {
 			&cli.DurationFlag{Name: "touch-delay", Value: 50 * time.Millisecond, Usage: "how long an automatic touch takes"},
 			&cli.DurationFlag{Name: "touch-timeout", Value: 15 * time.Second, Usage: "how long a withheld touch is waited for"},
 			&cli.StringSliceFlag{Name: "fault", Usage: "begin with the fault `NAME` on (repeat)"},
+			&cli.BoolFlag{Name: "out", Usage: "begin pulled out"},
 			&cli.StringFlag{Name: "listen", Usage: "wait for the reader on `unix:PATH` or on loopback HOST:PORT"},
 			&cli.StringFlag{Name: "connect", Usage: "dial the reader (vpcd) at loopback `HOST:PORT`"},
 			&cli.StringFlag{Name: "control", Usage: "take orders on the Unix socket `PATH`"},
@@ -94,6 +95,9 @@ func serve(c *cli.Context, env environment) error {
 	card, err := openCard(c, env)
 	if err != nil {
 		return err
+	}
+	if c.Bool("out") {
+		card.Pull()
 	}
 	group, ctx := errgroup.WithContext(c.Context)
 	if path := c.String("control"); path != "" {
@@ -144,10 +148,10 @@ func loopback(at string) error {
 // dial keeps the card in the reader at the address, and tries again when there
 // is no reader, or while the card is out.
 func dial(ctx context.Context, card *vcard.Card, at string) error {
-	const pause = 200 * time.Millisecond
+	const pause = 20 * time.Millisecond
 	for ctx.Err() == nil {
 		if conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", at); err == nil {
-			if err := card.Serve(ctx, conn); err != nil && ctx.Err() == nil {
+			if err := card.Serve(ctx, quick(conn)); err != nil && ctx.Err() == nil {
 				return err
 			}
 		}
@@ -233,7 +237,7 @@ func parseFirmware(s string) (v [3]byte, err error) {
 func orderCommand(env environment) *cli.Command {
 	return &cli.Command{
 		Name:         "order",
-		Usage:        "give a running card an order: fault NAME N, pull, insert, serial",
+		Usage:        "give a running card an order: fault NAME N, pull, insert, await in, await out, serial",
 		ArgsUsage:    "ORDER...",
 		OnUsageError: onUsageError,
 		Flags:        []cli.Flag{&cli.StringFlag{Name: "control", Usage: "the card's Unix socket `PATH`"}},
@@ -243,7 +247,7 @@ func orderCommand(env environment) *cli.Command {
 				return err
 			}
 			if !c.Args().Present() {
-				return usagef("no order, want fault NAME N, pull, insert or serial")
+				return usagef("no order, want fault NAME N, pull, insert, await in, await out or serial")
 			}
 			for _, word := range c.Args().Slice() {
 				if strings.HasPrefix(word, "-") {
@@ -258,6 +262,21 @@ func orderCommand(env environment) *cli.Command {
 				fmt.Fprintln(env.stdout, answer)
 			}
 			return nil
+		},
+	}
+}
+
+func loopbackCommand() *cli.Command {
+	return &cli.Command{
+		Name:         "loopback",
+		Usage:        "set the loopback interface up, in a network namespace made for a card room",
+		Hidden:       true,
+		OnUsageError: onUsageError,
+		Action: func(c *cli.Context) error {
+			if err := noArguments(c); err != nil {
+				return err
+			}
+			return raiseLoopback()
 		},
 	}
 }

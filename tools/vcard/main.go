@@ -61,7 +61,7 @@ func run(ctx context.Context, args []string, env environment) int {
 		ExitErrHandler:            func(*cli.Context, error) {},
 		OnUsageError:              onUsageError,
 		Action:                    noCommand,
-		Commands:                  []*cli.Command{caCommand(env), serveCommand(env), orderCommand(env)},
+		Commands:                  []*cli.Command{caCommand(env), serveCommand(env), orderCommand(env), loopbackCommand()},
 	}
 	err := app.RunContext(ctx, args)
 	var usage usageError

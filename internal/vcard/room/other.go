@@ -3,9 +3,8 @@
 package room
 
 import (
-	"context"
 	"errors"
-	"os/exec"
+	"io"
 	"runtime"
 )
 
@@ -14,10 +13,6 @@ func Missing() []string {
 	return []string{"rehearsal readers need Linux, this is " + runtime.GOOS}
 }
 
-func isolate(*exec.Cmd) {}
-
-func kill(cmd *exec.Cmd) { _ = cmd.Process.Kill() }
-
-func (r *Room) startPCSCD(context.Context, []int) error {
-	return errors.New("no rehearsal readers on " + runtime.GOOS)
+func (r *Room) start() (io.Reader, error) {
+	return nil, errors.New("no rehearsal readers on " + runtime.GOOS)
 }

@@ -1,28 +1,34 @@
 // Package room sets up a room for rehearsals and tests: a private pcscd with
 // virtual readers, and a vcard process for each card. Nothing of it touches the
-// machine's own pcscd, listens beyond loopback, or outlives the program.
+// machine's own pcscd, can be reached from a network, or outlives the program.
 //
-// How the parts meet. Each reader of vpcd dials a port on 127.0.0.1, where the
-// room listens and passes the connection on to the card's Unix socket; where the
-// card is out, or the reader's second slot has no card, the room hangs up, which
-// vpcd takes for an empty slot. (vpcd can listen itself, but then on every
-// address; and it crashes pcscd when nobody listens where it dials.) pcscd gets
-// its client socket as systemd would hand it over, and runs in a mount namespace
-// with a /run of its own where the kernel allows that; where it does not, the
-// pid file /run/pcscd/pcscd.pid is the one thing it shares with the machine's.
-// Programs find it by the environment of [Room.Env].
+// How it is kept apart. vpcd, the driver of the virtual readers, listens on every
+// address (the version in Debian 12 can dial instead, but crashes pcscd when a
+// card goes away). So pcscd and the cards live in namespaces of their own: a
+// network that has nothing but its own loopback, where the cards dial vpcd; a
+// mount namespace with an empty /run, where pcscd keeps its pid file; and a
+// process namespace whose first process is pcscd, so that all end with it, and
+// it ends with the thread that started it. The one way in is pcscd's client
+// socket, a Unix socket in a private directory that pcscd gets as systemd would
+// hand it over; programs find it by the environment of [Room.Env]. Rooms of
+// several programs do not meet.
 //
-// Linux only. Root needs nothing more; others need a kernel that lets them make
-// user namespaces, because pcscd wants to write below /run.
+// Linux only. Root needs CAP_SYS_ADMIN, which a container may lack (docker run
+// --cap-add SYS_ADMIN); others need a kernel that lets them make user namespaces
+// (sysctl kernel.unprivileged_userns_clone, or apparmor's
+// apparmor_restrict_unprivileged_userns, where these exist).
 package room
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -56,21 +62,25 @@ type Room struct {
 	cfg     Config
 	sockets string // short directory for sockets, removed by Close
 	root    []byte
-	cancel  context.CancelFunc
-	starter *starter
-	relays  []*relay
+
+	cmd    *exec.Cmd
+	log    *tail
+	done   chan struct{} // closed when pcscd and all cards have ended
+	thread chan func()   // work for the thread that starts pcscd
 
 	closing sync.Once
 	err     error
 }
 
 const (
-	maxCards     = 14               // pcscd 1.9 has 16 readers; two to an entry
-	startTimeout = 20 * time.Second // for pcscd and each card to answer
+	maxCards     = 14               // pcscd 1.9 has 16 readers, two to an entry
+	startTimeout = 30 * time.Second // for pcscd and every card to answer
+	firstPort    = 35963            // vpcd's own; the network is private
 )
 
-// Start starts the cards and pcscd, and returns when pcscd sees as many cards as
-// are in their readers. The room closes when ctx ends, or with [Room.Close].
+// Start starts the cards and pcscd, and returns when every card that is not Out
+// is in its reader and has answered it. The room closes when ctx ends, or with
+// [Room.Close].
 func Start(ctx context.Context, cfg Config) (_ *Room, err error) {
 	if missing := Missing(); len(missing) > 0 {
 		return nil, fmt.Errorf("setting up the card room: %s", strings.Join(missing, "; "))
@@ -82,8 +92,8 @@ func Start(ctx context.Context, cfg Config) (_ *Room, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("setting up the card room: %w", err)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	r := &Room{cfg: cfg, sockets: sockets, cancel: cancel, starter: newStarter()}
+	r := &Room{cfg: cfg, sockets: sockets, log: &tail{}, done: make(chan struct{}), thread: make(chan func())}
+	go r.runThread()
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("setting up the card room: %w", errors.Join(err, r.Close()))
@@ -92,31 +102,39 @@ func Start(ctx context.Context, cfg Config) (_ *Room, err error) {
 	if err := r.makeCA(ctx); err != nil {
 		return nil, err
 	}
-	for i := range cfg.Cards {
-		if err := r.startCard(ctx, i); err != nil {
-			return nil, err
-		}
-	}
-	if err := r.startReaders(ctx); err != nil {
+	if err := r.startAll(ctx); err != nil {
 		return nil, err
 	}
 	context.AfterFunc(ctx, func() { _ = r.Close() })
 	return r, nil
 }
 
+// runThread starts processes from one thread that lives as long as the room: the
+// kernel sends the parent-death signal when the thread that started a child ends
+// (prctl(2), PR_SET_PDEATHSIG), not the program.
+func (r *Room) runThread() {
+	runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
+	for f := range r.thread {
+		f()
+	}
+}
+
 // Close ends every process of the room and waits for them. The cards' states
 // stay in Config.Dir.
 func (r *Room) Close() error {
 	r.closing.Do(func() {
-		r.cancel()
-		r.err = r.starter.stop() // pcscd last: it dials the relays as long as it lives
-		for _, l := range r.relays {
-			l.close()
+		if r.cmd != nil {
+			_ = r.cmd.Process.Kill() // the first of its process namespace: all end with it
+			<-r.done
 		}
-		r.err = errors.Join(r.err, os.RemoveAll(r.sockets))
+		close(r.thread)
+		r.err = os.RemoveAll(r.sockets)
 	})
 	return r.err
 }
+
+// Done is closed when the room's pcscd has ended, by Close or by itself.
+func (r *Room) Done() <-chan struct{} { return r.done }
 
 // Env gives the variables that a program needs in its environment, from its
 // start, to find the room's pcscd.
@@ -131,7 +149,7 @@ func (r *Room) Setenv() error {
 }
 
 // AttestationRoot gives the root certificate of the cards' attestations, in PEM.
-func (r *Room) AttestationRoot() []byte { return r.root }
+func (r *Room) AttestationRoot() []byte { return bytes.Clone(r.root) }
 
 // Serial gives the serial number of card i.
 func (r *Room) Serial(i int) uint32 { return r.cfg.Cards[i].Serial }
@@ -141,21 +159,22 @@ func (r *Room) Fault(ctx context.Context, i int, f vcard.Fault, n int) error {
 	return r.order(ctx, i, fmt.Sprintf("fault %s %d", f, n))
 }
 
-// Remove pulls card i out, and returns when pcscd has noticed.
+// Remove pulls card i out, and returns when it has hung up. pcscd notices within
+// half a second, or when a program next talks to the card.
 func (r *Room) Remove(ctx context.Context, i int) error {
 	if err := r.order(ctx, i, "pull"); err != nil {
 		return err
 	}
-	return r.relays[i].await(ctx, false)
+	return r.order(ctx, i, "await out")
 }
 
 // Insert puts card i back, also after it was pulled out by a fault, and returns
-// when its reader is connected to it again.
+// when it has answered its reader again.
 func (r *Room) Insert(ctx context.Context, i int) error {
 	if err := r.order(ctx, i, "insert"); err != nil {
 		return err
 	}
-	return r.relays[i].await(ctx, true)
+	return r.order(ctx, i, "await in")
 }
 
 func (r *Room) order(ctx context.Context, i int, order string) error {
@@ -165,23 +184,27 @@ func (r *Room) order(ctx context.Context, i int, order string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	_, err := vcard.Order(ctx, r.controlSocket(i), order)
-	return err
+	if err != nil {
+		return fmt.Errorf("card %d: %q: %w", r.cfg.Cards[i].Serial, order, err)
+	}
+	return nil
 }
 
-func (r *Room) clientSocket() string    { return filepath.Join(r.sockets, "pcscd") }
-func (r *Room) cardSocket(i int) string { return filepath.Join(r.sockets, fmt.Sprintf("card%d", i)) }
+func (r *Room) clientSocket() string { return filepath.Join(r.sockets, "pcscd") }
+
 func (r *Room) controlSocket(i int) string {
 	return filepath.Join(r.sockets, fmt.Sprintf("control%d", i))
 }
 
+func (r *Room) caFile() string { return filepath.Join(r.cfg.Dir, "attestation-ca.json") }
+
 // makeCA makes the CA of Config.Dir, or reads the one that is there.
 func (r *Room) makeCA(ctx context.Context) error {
-	if r.caFile() == "" {
-		return errors.New("no directory given")
-	}
 	if _, err := os.Stat(r.caFile()); errors.Is(err, os.ErrNotExist) {
-		if err := r.starter.run(ctx, r.cfg.VcardBinary, "ca", "--ca", r.caFile(), "--root", filepath.Join(r.cfg.Dir, "attestation-root.pem")); err != nil {
-			return err
+		root := filepath.Join(r.cfg.Dir, "attestation-root.pem")
+		out, err := exec.CommandContext(ctx, r.cfg.VcardBinary, "ca", "--ca", r.caFile(), "--root", root).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("making the rehearsal CA: %w: %s", err, bytes.TrimSpace(out))
 		}
 	}
 	b, err := os.ReadFile(r.caFile())
@@ -196,19 +219,20 @@ func (r *Room) makeCA(ctx context.Context) error {
 	return nil
 }
 
-func (r *Room) caFile() string { return filepath.Join(r.cfg.Dir, "attestation-ca.json") }
-
-// startCard starts the process of card i and waits until it is ready.
-func (r *Room) startCard(ctx context.Context, i int) error {
+// cardArguments is the command line of card i's process.
+func (r *Room) cardArguments(i int) []string {
 	c := r.cfg.Cards[i]
-	args := []string{"serve", "--state", filepath.Join(r.cfg.Dir, fmt.Sprintf("card-%d.json", c.Serial)),
+	args := []string{r.cfg.VcardBinary, "serve", "--state", filepath.Join(r.cfg.Dir, fmt.Sprintf("card-%d.json", c.Serial)),
 		"--ca", r.caFile(), "--serial", fmt.Sprint(c.Serial),
-		"--listen", "unix:" + r.cardSocket(i), "--control", r.controlSocket(i)}
+		"--connect", fmt.Sprintf("127.0.0.1:%d", firstPort+i), "--control", r.controlSocket(i)}
 	if c.Firmware != "" {
 		args = append(args, "--firmware", c.Firmware)
 	}
 	for _, f := range c.Faults {
 		args = append(args, "--fault", string(f))
+	}
+	if c.Out {
+		args = append(args, "--out")
 	}
 	if r.cfg.TouchDelay > 0 {
 		args = append(args, "--touch-delay", r.cfg.TouchDelay.String())
@@ -216,61 +240,81 @@ func (r *Room) startCard(ctx context.Context, i int) error {
 	if r.cfg.TouchTimeout > 0 {
 		args = append(args, "--touch-timeout", r.cfg.TouchTimeout.String())
 	}
-	if err := r.starter.serve(ctx, "ready", r.cfg.VcardBinary, args...); err != nil {
-		return fmt.Errorf("card %d: %w", c.Serial, err)
-	}
-	if c.Out {
-		return r.order(ctx, i, "pull")
-	}
-	return nil
+	return args
 }
 
-// startReaders starts the relays and pcscd, and waits until every card that is
-// in its reader is connected.
-func (r *Room) startReaders(ctx context.Context) error {
-	var ports []int
-	for i := 0; i < len(r.cfg.Cards); i += 2 {
-		first, second, err := neighbours()
-		if err != nil {
-			return err
-		}
-		paths := []string{r.cardSocket(i), ""}
-		if i+1 < len(r.cfg.Cards) {
-			paths[1] = r.cardSocket(i + 1)
-		}
-		r.relays = append(r.relays, newRelay(first, paths[0]), newRelay(second, paths[1]))
-		ports = append(ports, first.Addr().(*net.TCPAddr).Port)
-	}
-	if err := r.startPCSCD(ctx, ports); err != nil {
+// startAll starts the room's processes, waits for every card's line on their
+// common standard output, and then for the reader of each card that is in.
+func (r *Room) startAll(ctx context.Context) error {
+	stdout, err := r.start()
+	if err != nil {
 		return err
 	}
+	ready := make(chan int)
+	go func() {
+		n := 0
+		for lines := bufio.NewScanner(stdout); lines.Scan(); {
+			if strings.HasSuffix(lines.Text(), " ready") {
+				if n++; n == len(r.cfg.Cards) {
+					ready <- n
+				}
+			}
+		}
+		_ = r.cmd.Wait()
+		close(r.done)
+	}()
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
+	select {
+	case <-ready:
+	case <-r.done:
+		return fmt.Errorf("pcscd or a card did not start: %s", r.log)
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for the cards: %w: %s", ctx.Err(), r.log)
+	}
 	for i, c := range r.cfg.Cards {
 		if c.Out {
 			continue
 		}
-		if err := r.relays[i].await(ctx, true); err != nil {
-			return fmt.Errorf("waiting for pcscd to see card %d: %w; %s", c.Serial, err, r.starter.complaints())
+		if err := r.order(ctx, i, "await in"); err != nil {
+			return fmt.Errorf("waiting for pcscd to see the card: %w: %s", err, r.log)
 		}
 	}
 	return nil
 }
 
-// neighbours listens on two ports in a row on loopback: vpcd's two slots dial
-// the port of its configuration and the next.
-func neighbours() (first, second net.Listener, err error) {
-	for range 50 {
-		first, err = net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, nil, err
-		}
-		port := first.Addr().(*net.TCPAddr).Port
-		second, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+1))
-		if err == nil {
-			return first, second, nil
-		}
-		_ = first.Close()
+// A tail keeps the last bytes written to it.
+type tail struct {
+	mu sync.Mutex
+	b  []byte
+}
+
+const tailSize = 2048
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.b = append(t.b, p...)
+	if len(t.b) > tailSize {
+		t.b = t.b[len(t.b)-tailSize:]
 	}
-	return nil, nil, fmt.Errorf("no two free ports in a row: %w", err)
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(bytes.TrimSpace(t.b))
+}
+
+// Build builds tools/vcard into dir, with the go command, from anywhere in this
+// module, and gives the program's path.
+func Build(ctx context.Context, dir string) (string, error) {
+	name := filepath.Join(dir, "vcard")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", name, "github.com/rootward/rootward/tools/vcard")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building the virtual card: %w: %s", err, bytes.TrimSpace(out))
+	}
+	return name, nil
 }

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package main
+
+import "errors"
+
+func raiseLoopback() error { return errors.New("network namespaces exist on Linux only") }
