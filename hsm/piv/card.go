@@ -45,7 +45,7 @@ func scan() ([]Info, int, error) {
 		info, err := probe(name)
 		switch {
 		case errors.Is(err, errNotPIV), isCode(err, codeNoCard, codeRemoved, codeUnresponsive, codeUnpowered,
-			codeUnknownReader, codeUnavailable, codeNotReady):
+			codeUnknownReader, codeUnavailable, codeNotReady, codeNotTransacted, codeComm):
 			continue
 		case err != nil:
 			return nil, len(names), explain(hsm.Place{}, name, fmt.Sprintf("looking at the card in reader %q", name), err)

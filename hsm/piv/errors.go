@@ -33,6 +33,7 @@ var (
 		"no Smart Card is currently in the device", "is not currently available for use",
 		"supplied handle was invalid", "non-existent transaction", "communications error",
 		"not responding to a reset", "reader name is not recognized",
+		"scard response too short", // a driver that lost its card without noticing
 	}
 	wordsService = []string{"resource manager is not running", "resource manager has shut down"}
 	wordsBusy    = []string{"other connections outstanding"}

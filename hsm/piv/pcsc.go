@@ -48,14 +48,16 @@ const (
 )
 
 var pcscWords = map[uint32]string{
-	codeSharing:      "the card is held by another program",
-	codeNoCard:       "no card in the reader",
-	codeNoService:    "the smart card service is not running",
-	codeServiceGone:  "the smart card service has stopped",
-	codeRemoved:      "the card was removed",
-	codeReset:        "the card was reset by another program",
-	codeUnpowered:    "the card has no power",
-	codeUnresponsive: "the card does not answer",
+	codeSharing:       "the card is held by another program",
+	codeNoCard:        "no card in the reader",
+	codeNoService:     "the smart card service is not running",
+	codeServiceGone:   "the smart card service has stopped",
+	codeRemoved:       "the card was removed",
+	codeReset:         "the card was reset by another program",
+	codeUnpowered:     "the card has no power",
+	codeUnresponsive:  "the card does not answer",
+	codeComm:          "the card does not answer",
+	codeNotTransacted: "the card does not answer",
 }
 
 func (e *pcscError) Error() string {
@@ -193,7 +195,7 @@ func (w *wire) transmit(apdu []byte) ([]byte, error) {
 		return nil, err
 	}
 	if n < 2 {
-		return nil, fmt.Errorf("the card answered %d bytes, want at least 2", n)
+		return nil, &pcscError{codeComm} // a driver that lost its card without noticing
 	}
 	return bytes.Clone(answer[:n]), nil
 }

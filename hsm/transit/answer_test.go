@@ -60,6 +60,7 @@ func pemOf(t *testing.T, public crypto.PublicKey) string {
 // A fake is a server that answers as its fields say.
 type fake struct {
 	login, sign func(w http.ResponseWriter)
+	renew       string // the answer to a renewal
 	record      map[string]any
 	seen        func(*http.Request)
 }
@@ -79,6 +80,8 @@ func (f *fake) open(t *testing.T) (*Vault, error) {
 		switch {
 		case strings.HasSuffix(r.URL.Path, "/login"):
 			f.login(w)
+		case strings.HasSuffix(r.URL.Path, "/renew-self"):
+			fmt.Fprint(w, f.renew)
 		case strings.HasPrefix(r.URL.Path, "/v1/transit/sign/"):
 			f.sign(w)
 		case strings.HasPrefix(r.URL.Path, "/v1/transit/keys/"):
@@ -226,6 +229,34 @@ func TestLongLease(t *testing.T) {
 		if got := v.current().ttl; got != 24*time.Hour {
 			t.Errorf("%d seconds became %v", seconds, got)
 		}
+	}
+}
+
+// A renewal that gives half the life or less, or another kind of token, is the
+// end of the token: Run logs in anew at once.
+func TestShrinkingRenewal(t *testing.T) {
+	for name, renew := range map[string]string{
+		"half":     `{"auth":{"client_token":"x","lease_duration":1800}}`,
+		"root":     `{"auth":{"client_token":"x","lease_duration":3600,"policies":["root"]}}`,
+		"no token": `{}`,
+	} {
+		logins := make(chan struct{}, 9)
+		f := fake{renew: renew, login: func(w http.ResponseWriter) { logins <- struct{}{}; goodLogin(w) }}
+		v, err := f.open(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-logins
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- v.Run(ctx) }() // which begins with a renewal
+		select {
+		case <-logins:
+		case <-time.After(5 * time.Second):
+			t.Errorf("%s: no second login", name)
+		}
+		stop()
+		<-done
 	}
 }
 

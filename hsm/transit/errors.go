@@ -76,7 +76,7 @@ func (v *Vault) sort(ctx context.Context, op string, err error, secrets ...strin
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return fmt.Errorf("%s: %w", op, context.Canceled)
 	}
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	if errors.Is(err, context.DeadlineExceeded) {
 		return &UnavailableError{Op: op, Reason: "no answer in time", err: context.DeadlineExceeded}
 	}
 	return &UnavailableError{Op: op, Reason: scrub(err.Error(), secrets), err: netError(err)}

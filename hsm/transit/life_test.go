@@ -67,10 +67,10 @@ func TestSealed(t *testing.T) {
 }
 
 // Run notices a server that is away without anybody signing, and finds it when
-// it is back, though the token of before may be dead by then.
+// it is back.
 func TestAway(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, 2*time.Second, custodian.Options{Persistent: true})
+	r := newRig(t, time.Minute, custodian.Options{Persistent: true})
 	v := r.open(t)
 	run(t, v)
 	k := key(t, v, "snapshot")
@@ -99,6 +99,18 @@ func TestStartsBeforeVault(t *testing.T) {
 	must(t, r.Unseal(t.Context(), r.shares))
 	within(t, 5*time.Second, "a login", func() bool { return strings.Contains(r.log.String(), "logged in") })
 	signs(t, key(t, v, "snapshot"))
+}
+
+// A server that was never initialised says so.
+func TestNotInitialised(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, time.Minute, custodian.Options{})
+	v := r.open(t)
+	must(t, r.server.Restart(context.WithoutCancel(t.Context()))) // its storage was in memory
+	var away *transit.UnavailableError
+	if err := v.Health(t.Context()); !errors.As(err, &away) || away.Reason != "not initialised" {
+		t.Errorf("got %v; want an UnavailableError that says so", err)
+	}
 }
 
 // Run renews a token of two seconds for longer than it would live, and does
@@ -203,6 +215,7 @@ func TestEviction(t *testing.T) {
 		if _, err := k.Sign(nil, digest, crypto.SHA256); !errors.As(err, &denied) {
 			t.Errorf("got %v; want a DeniedError", err)
 		}
+		must(t, v.Health(t.Context())) // the server is well, which is not to say that the login is
 	}
 	if _, err := transit.Open(t.Context(), conf, r.logger()); !errors.As(err, &denied) {
 		t.Errorf("got %v; want a DeniedError", err)
@@ -242,6 +255,9 @@ func TestWith(t *testing.T) {
 	k := key(t, r.open(t), "snapshot")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
+	if _, err := transit.Open(ctx, r.config(), r.logger()); !errors.Is(err, context.Canceled) {
+		t.Errorf("Open: got %v; want context.Canceled", err)
+	}
 	if _, err := k.With(ctx).Sign(nil, digest, crypto.SHA256); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v; want context.Canceled", err)
 	}

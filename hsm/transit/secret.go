@@ -10,9 +10,9 @@ import (
 )
 
 // SecretIDFile returns a source of the secret id for [Config]: the file's
-// text, without the newline at its end. The file is read at each login. It
-// must be a regular file that only its owner may read or write (mode 0600 or
-// less) and hold one printable word of at most 1 KiB. No error repeats what it
+// text, without the newline at its end. The file is read at each login. Only
+// its owner may read or write it (mode 0600 or less), and it holds one printable
+// word of at most 1 KiB. No error repeats what it
 // holds.
 func SecretIDFile(name string) func(context.Context) (string, error) {
 	return func(context.Context) (string, error) {
@@ -24,9 +24,6 @@ func SecretIDFile(name string) func(context.Context) (string, error) {
 		info, err := f.Stat()
 		if err != nil {
 			return "", err
-		}
-		if !info.Mode().IsRegular() {
-			return "", fmt.Errorf("%q is not a regular file", name)
 		}
 		if mode := info.Mode().Perm(); mode&0o077 != 0 {
 			return "", fmt.Errorf("%q has mode %#o, so others may read it; run chmod 600 on it, and have a new secret id issued", name, mode)

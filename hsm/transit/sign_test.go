@@ -196,6 +196,27 @@ func TestKeyRefuses(t *testing.T) {
 	if _, err := v.Key(t.Context(), "not-in-the-policy", 1); !errors.As(err, &denied) {
 		t.Errorf("got %v; want a DeniedError", err)
 	}
+	if n := strings.Count(r.log.String(), "logged in"); n != 1 {
+		t.Errorf("logged in %d times; a denial that no login can help brings none", n)
+	}
+}
+
+// A mount that is not there is the key's fault, not the server's.
+func TestNoSuchMount(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, time.Minute, custodian.Options{})
+	text, err := transit.Policy("elsewhere", "snapshot", 1)
+	must(t, err)
+	must(t, r.Client().Sys().PutPolicyWithContext(t.Context(), "elsewhere", text))
+	r.write(t, "auth/approle/role/online-signer", map[string]any{"token_policies": "elsewhere"})
+	conf := r.config()
+	conf.Mount = "elsewhere"
+	v, err := transit.Open(t.Context(), conf, r.logger())
+	must(t, err)
+	var refused *transit.KeyError
+	if _, err := v.Key(t.Context(), "snapshot", 1); !errors.As(err, &refused) || !strings.Contains(refused.Reason, `no transit engine at "elsewhere"`) {
+		t.Errorf("got %v; want a KeyError that names the mount", err)
+	}
 }
 
 // allow adds keys to the role's policies.

@@ -205,7 +205,7 @@ func newClient(cfg Config) (*api.Client, error) {
 	}
 	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: cfg.ServerName}
 	if cfg.CACert != "" {
-		if err := own.ConfigureTLS(&api.TLSConfig{CACert: cfg.CACert, TLSServerName: cfg.ServerName}); err != nil {
+		if err := own.ConfigureTLS(&api.TLSConfig{CACert: cfg.CACert}); err != nil {
 			return nil, fmt.Errorf("reading the authorities in %q: %w", cfg.CACert, err)
 		}
 	}

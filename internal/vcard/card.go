@@ -58,6 +58,7 @@ type Card struct {
 
 	outMu   sync.Mutex    // guards what follows
 	out     chan struct{} // closed while the card is out
+	back    chan struct{} // closed while the card is not out
 	isOut   bool
 	held    bool          // in a reader that has taken note of it
 	changed chan struct{} // closed and replaced when held changes
@@ -81,7 +82,8 @@ func New(cfg Config) (*Card, error) {
 	if cfg.Store == nil {
 		cfg.Store = &memory{}
 	}
-	c := &Card{cfg: cfg, faults: map[Fault]int{}, out: make(chan struct{}), changed: make(chan struct{})}
+	c := &Card{cfg: cfg, faults: map[Fault]int{}, out: make(chan struct{}), back: make(chan struct{}), changed: make(chan struct{})}
+	close(c.back)
 	b, err := cfg.Store.Load()
 	switch {
 	case err == nil:

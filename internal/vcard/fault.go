@@ -89,6 +89,7 @@ func (c *Card) Pull() {
 	if !c.isOut {
 		c.isOut = true
 		close(c.out)
+		c.back = make(chan struct{})
 	}
 }
 
@@ -99,6 +100,20 @@ func (c *Card) Insert() {
 	if c.isOut {
 		c.isOut = false
 		c.out = make(chan struct{})
+		close(c.back)
+	}
+}
+
+// AwaitInsert returns when the card is not pulled out, or with ctx's error.
+func (c *Card) AwaitInsert(ctx context.Context) error {
+	c.outMu.Lock()
+	back := c.back
+	c.outMu.Unlock()
+	select {
+	case <-back:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

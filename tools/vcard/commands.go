@@ -146,16 +146,25 @@ func loopback(at string) error {
 }
 
 // dial keeps the card in the reader at the address, and tries again when there
-// is no reader, or while the card is out.
+// is no reader. A card that is out does not dial: vpcd would take the connection
+// for a card. One that was in stays away for long enough that pcscd, which looks
+// at its readers every 0.4 s, notices; it would take it for the card that never
+// left, and go on with its old power and its old clients.
 func dial(ctx context.Context, card *vcard.Card, at string) error {
-	const pause = 20 * time.Millisecond
-	for ctx.Err() == nil {
-		if conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", at); err == nil {
-			if err := card.Serve(ctx, quick(conn)); err != nil && ctx.Err() == nil {
-				return err
-			}
+	const (
+		noReader = 20 * time.Millisecond
+		away     = time.Second
+	)
+	for card.AwaitInsert(ctx) == nil && ctx.Err() == nil {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", at)
+		if err != nil {
+			waitOr(noReader, ctx.Done())
+			continue
 		}
-		waitOr(pause, ctx.Done())
+		if err := card.Serve(ctx, quick(conn)); err != nil && ctx.Err() == nil {
+			return err
+		}
+		waitOr(away, ctx.Done())
 	}
 	return nil
 }
