@@ -1,0 +1,310 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/rootward/rootward/roster"
+	"github.com/rootward/rootward/roster/digest"
+	"github.com/rootward/rootward/roster/tree"
+)
+
+// A View is the index as a verified snapshot shows it. Only [Client.Refresh]
+// makes one. It is for one goroutine.
+type View struct {
+	client   *Client
+	at       time.Time
+	m        *memory
+	snapshot *roster.Snapshot
+	stamp    [32]byte
+}
+
+// Roster is the newest roster; it was current at the time of the refresh.
+func (v *View) Roster() *roster.Roster { return v.m.newest() }
+
+// Snapshot is the snapshot that the view shows.
+func (v *View) Snapshot() *roster.Snapshot { return v.snapshot }
+
+// Revoked is every key known revoked: online keys and maintainers'.
+func (v *View) Revoked() roster.Revoked { return v.m.revoked.And(nil) }
+
+// A Package is a package whose leaf, index and, if it has one, maintainer list
+// verified, and whose standing the policy accepts. Only [View.Package] makes
+// one.
+type Package struct {
+	Name     string           // in normal form
+	Outcome  Outcome          // Established, Remembered, New or Unsigned
+	Leaf     tree.Leaf        // what the map says of it
+	Index    *roster.Index    // its release index
+	Standing *roster.Standing // its maintainer list; nil if it is Unsigned
+}
+
+// Frozen reports whether the package has a list without maintainers.
+func (p *Package) Frozen() bool { return p.Standing != nil && p.Standing.Frozen() }
+
+// Package does steps 4 and 5: it finds a package's leaf in the map, verifies
+// its index and its maintainer list, and remembers them. The name need not be
+// in normal form. A package that the policy does not accept, or nobody may
+// use, is refused with an error that wraps an [*OutcomeError].
+func (v *View) Package(ctx context.Context, name string) (*Package, error) {
+	var p *Package
+	err := v.locked(ctx, func() (err error) {
+		p, err = v.openPackage(ctx, name)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// locked calls f under the lock. If another program has refreshed the state
+// since, this view is refreshed first: its snapshot could be too old for what
+// is remembered now.
+func (v *View) locked(ctx context.Context, f func() error) error {
+	return v.client.dir.locked(ctx, func() error {
+		stamp, err := v.m.stamp()
+		if err == nil && stamp != v.stamp {
+			err = v.reload(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		err = f()
+		stamp, stampErr := v.m.stamp() // f may have added revocations
+		if v.stamp = stamp; err == nil {
+			err = stampErr
+		}
+		return err
+	})
+}
+
+// found is what the two maps say of a package.
+type found struct {
+	leaf, anchored         tree.Leaf
+	inMap, inAnchor, empty bool
+}
+
+func (v *View) lookUp(ctx context.Context, name string) (found, error) {
+	var f found
+	var err error
+	root, anchor := v.snapshot.Map().Root, v.m.newest().Root().Anchor
+	if f.leaf, f.inMap, err = roster.Lookup(ctx, root, name, v.must); err != nil {
+		return f, err
+	}
+	f.anchored, f.inAnchor = f.leaf, f.inMap
+	if anchor != root {
+		if f.anchored, f.inAnchor, err = roster.Lookup(ctx, anchor, name, v.must); err != nil {
+			return f, fmt.Errorf("looking in the anchored map: %w", err)
+		}
+	}
+	v.trace(roster.LayerMap, name, root, "the snapshot's map has "+f.said(f.inMap, f.leaf))
+	v.trace(roster.LayerAnchor, name, anchor, fmt.Sprintf("the map that roster %d anchors has %s", v.m.newest().Version(), f.said(f.inAnchor, f.anchored)))
+	return f, nil
+}
+
+func (f found) said(in bool, l tree.Leaf) string {
+	if !in {
+		return "no line for it, which its shape proves"
+	}
+	return fmt.Sprintf("the line %q", l)
+}
+
+func (v *View) openPackage(ctx context.Context, name string) (*Package, error) {
+	name, err := normalName(name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := v.lookUp(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := v.m.loadPackage(name)
+	if err != nil {
+		return nil, err
+	}
+	kept.forget(f.anchored.List)
+	if err := v.checkLeaf(f, kept); err != nil {
+		return nil, err
+	}
+	p := &Package{Name: name, Leaf: f.leaf}
+	if p.Index, err = v.openIndex(ctx, f, kept); err != nil {
+		return nil, err
+	}
+	if err := v.checkHasList(f, kept); err != nil {
+		return nil, err
+	}
+	if !f.leaf.HasList() {
+		p.Outcome = Unsigned
+		v.trace(roster.LayerList, name, digest.Digest{}, "it has no maintainer list")
+		return p, v.accept(p)
+	}
+	chain, err := v.openList(ctx, f, kept, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.accept(p); err != nil {
+		return nil, err
+	}
+	return p, kept.rememberChain(chain)
+}
+
+// accept refuses a package whose standing, or whose being frozen, the policy
+// does not accept.
+func (v *View) accept(p *Package) error {
+	if err := v.client.config.Accept.check(p.Name, p.Outcome); err != nil || !p.Frozen() {
+		return err
+	}
+	return v.client.config.Accept.check(p.Name, Frozen)
+}
+
+// checkLeaf judges a leaf that is absent, and a status that refuses.
+func (v *View) checkLeaf(f found, kept *packageMemory) error {
+	name := kept.record.Package
+	switch {
+	case f.inMap && f.leaf.Status == tree.Quarantined:
+		return never(roster.LayerMap, name, Quarantined, "wait, or ask those who run the index why")
+	case f.inMap && f.leaf.Status == tree.Removed:
+		return never(roster.LayerMap, name, Removed, "use another package, or ask those who run the index why")
+	case f.inMap:
+		return nil
+	case f.inAnchor:
+		return &roster.Error{Layer: roster.LayerMap, Subject: name, Problem: "the package is anchored by the root, but absent from the index",
+			Do: "a name once anchored stays: the index is withholding it; report it"}
+	}
+	if s := kept.standing(digest.Digest{}); s != nil {
+		return &roster.Error{Layer: roster.LayerMemory, Subject: name, Problem: "this client remembers a maintainer list of the package, but it is absent from the index",
+			Want: fmt.Sprintf("list version %d, %s, or one that follows it", s.Version(), s.Digest()), Do: "the index is withholding it; report it"}
+	}
+	return never(roster.LayerMap, name, Unknown, "check the spelling of the name")
+}
+
+// checkHasList refuses a leaf without a list where there must be one.
+func (v *View) checkHasList(f found, kept *packageMemory) error {
+	name := kept.record.Package
+	if f.leaf.HasList() {
+		return nil
+	}
+	if f.anchored.HasList() {
+		return &roster.Error{Layer: roster.LayerList, Subject: name, Problem: "the root has anchored a maintainer list of the package, but the index shows none",
+			Want: fmt.Sprintf("list version %d, %s, or one that follows it", f.anchored.ListVersion, f.anchored.List), Do: "the index is hiding it: do not install; report it"}
+	}
+	if s := kept.standing(digest.Digest{}); s != nil {
+		return &roster.Error{Layer: roster.LayerMemory, Subject: name, Problem: "this client remembers a maintainer list of the package, but the index shows none",
+			Want: fmt.Sprintf("list version %d, %s, or one that follows it", s.Version(), s.Digest()), Do: "the index is hiding it: do not install; report it"}
+	}
+	return nil
+}
+
+// openIndex verifies the release index against the leaf, the anchor and the
+// memory, remembers it, and then the key revocations that it names.
+func (v *View) openIndex(ctx context.Context, f found, kept *packageMemory) (*roster.Index, error) {
+	name, leaf := kept.record.Package, f.leaf
+	raw, ok := kept.keptIndex(leaf.Index)
+	if !ok {
+		var err error
+		if raw, err = v.must(ctx, roster.IndexPath(name, leaf.Index), int64(min(leaf.IndexLength, roster.MaxIndex))); err != nil {
+			return nil, err
+		}
+	}
+	x, err := roster.OpenIndex(raw, v.m.pin.repository, leaf)
+	if err != nil {
+		return nil, err
+	}
+	if err := x.Extends(f.anchored.IndexLength, f.anchored.Index, "the anchored index"); err != nil {
+		return nil, err
+	}
+	if err := x.Extends(kept.record.IndexLength, kept.record.Index.Digest, "the index that this client remembers"); err != nil {
+		return nil, err
+	}
+	if err := kept.rememberIndex(x); err != nil {
+		return nil, err
+	}
+	v.trace(roster.LayerIndex, name, x.Digest(), fmt.Sprintf("its release index is the one that the map commits to: %d lines; it extends the anchored and the remembered one", len(x.Lines())))
+	return x, v.takeKeyRevocations(ctx, x)
+}
+
+func (v *View) takeKeyRevocations(ctx context.Context, x *roster.Index) error {
+	fetched := make(map[string][]byte)
+	revs, err := roster.FetchKeyRevocations(ctx, x, func(ctx context.Context, path string, limit int64) ([]byte, error) {
+		b, err := v.must(ctx, path, limit)
+		fetched[path] = b
+		return b, err
+	})
+	if err != nil {
+		return err
+	}
+	for _, rev := range revs {
+		path := roster.KeyRevocationPath(rev.Digest())
+		if err := v.m.addKey(rev, roster.Signed{Document: fetched[path], Signatures: fetched[roster.SignaturePath(path)]}); err != nil {
+			return err
+		}
+		v.trace(roster.LayerRevocation, path, rev.Digest(), fmt.Sprintf("maintainer's key %s revoked itself (%s)", rev.Key(), rev.Reason()))
+	}
+	return nil
+}
+
+// openList does step 5, and says in p what the list is. It returns the chain
+// that leads to it.
+func (v *View) openList(ctx context.Context, f found, kept *packageMemory, p *Package) ([]roster.Signed, error) {
+	s, chain, err := v.openChain(ctx, f, kept.known, p.Name)
+	var refused *roster.Error
+	if errors.As(err, &refused) && !refused.Stale && len(kept.chain) > 0 {
+		// The signatures kept here may lack some that were added since.
+		s, chain, err = v.openChain(ctx, f, nil, p.Name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	remembered := kept.standing(f.anchored.List)
+	if remembered != nil && !s.Descends(remembered.Digest()) {
+		return nil, &roster.Error{Layer: roster.LayerMemory, Subject: p.Name, Problem: "the list is neither the one that this client remembers nor one that follows it",
+			Found: fmt.Sprintf("version %d, %s", s.Version(), s.Digest()), Want: fmt.Sprintf("version %d, %s", remembered.Version(), remembered.Digest()),
+			Do: "an old list is shown to you, or another one was made without the maintainers: do not install; report it"}
+	}
+	p.Standing, p.Outcome = s, New
+	switch {
+	case s.Established():
+		p.Outcome = Established
+	case remembered != nil:
+		p.Outcome = Remembered
+	}
+	v.traceList(p)
+	return chain, nil
+}
+
+func (v *View) openChain(ctx context.Context, f found, known func(digest.Digest) (roster.Signed, bool), name string) (*roster.Standing, []roster.Signed, error) {
+	anchored := f.anchored.List
+	chain, err := roster.FetchChain(ctx, name, f.leaf.List, anchored, known, v.must)
+	if err != nil {
+		return nil, nil, err
+	}
+	var countersignature []byte
+	if f.leaf.List != anchored {
+		path := roster.CountersignaturePath(roster.ListPath(name, f.leaf.List))
+		if countersignature, err = v.must(ctx, path, roster.MaxSignatureFile); err != nil {
+			return nil, nil, err
+		}
+	}
+	s, err := v.m.newest().OpenList(roster.Lineage{Package: name, Anchored: anchored, Chain: chain, Revoked: v.m.revoked}, f.leaf, countersignature, v.at)
+	return s, chain, err
+}
+
+func (v *View) traceList(p *Package) {
+	s := p.Standing
+	why := p.Outcome.Sentence(p.Name)
+	switch {
+	case s.Anchored():
+		why += "; this very list is in the anchor"
+	case s.Successions() > 0:
+		why += fmt.Sprintf("; %d succession(s) lead here, the last approved by %s", s.Successions(), strings.Join(s.ApprovedBy(), ", "))
+	}
+	v.trace(roster.LayerList, fmt.Sprintf("%s version %d", p.Name, s.Version()), s.Digest(), why)
+}
+
+func (v *View) trace(l roster.Layer, subject string, d digest.Digest, why string) {
+	v.client.config.Trace(Step{Layer: l, Subject: subject, Digest: d, Why: why})
+}
