@@ -68,15 +68,11 @@ func (v *Vault) Key(ctx context.Context, name string, version int) (*Key, error)
 // no such key or mount.
 func (v *Vault) read(ctx context.Context, c *api.Client, name string, version int) (record, error) {
 	answer, err := c.Logical().ReadWithContext(ctx, v.cfg.Mount+"/keys/"+name)
-	var refused *api.ResponseError
-	if errors.As(err, &refused) && refused.StatusCode == http.StatusNotFound {
-		return record{}, &KeyError{Name: name, Version: version, Reason: fmt.Sprintf("there is no transit engine at %q", v.cfg.Mount)}
-	}
 	if err != nil {
 		return record{}, err
 	}
-	if answer == nil {
-		return record{}, &KeyError{Name: name, Version: version, Reason: fmt.Sprintf("there is no such key at %q", v.cfg.Mount)}
+	if answer == nil { // status 404, for a key as for a mount
+		return record{}, &KeyError{Name: name, Version: version, Reason: fmt.Sprintf("there is no such key at %q, or no transit engine", v.cfg.Mount)}
 	}
 	r, err := readRecord(answer.Data)
 	if err != nil {
