@@ -83,7 +83,8 @@ func (a Attestation) Digest() [32]byte { return a.digest }
 // Slot is the slot in two hexadecimal digits, such as "9c".
 func (a Attestation) Slot() string { return a.slot }
 
-// Serial is the card's serial number.
+// Serial is the card's serial number; 0 where the card does not say, as some
+// YubiKey 4 do.
 func (a Attestation) Serial() uint32 { return a.serial }
 
 // Firmware is the version with which the card made the attestation.
@@ -240,7 +241,7 @@ func (a *Attestation) read(slot *x509.Certificate) error {
 			return err
 		}
 	}
-	for _, id := range []string{extFirmware, extSerial, extPolicy} { // older cards have no form factor
+	for _, id := range []string{extFirmware, extPolicy} { // older cards leave the others out
 		if !seen[id] {
 			return refuse("slot certificate lacks extension %s", id)
 		}
