@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -83,14 +82,17 @@ func (v *View) authorise(ctx context.Context, p *Package, file string) (*Authori
 	}
 	a := &Authorised{p, r}
 	l := r.Line()
-	if l.Kind == roster.LineManifest {
+	switch {
+	case l.Kind == roster.LineManifest:
 		why := fmt.Sprintf("line %d of the index names it; signed by %s, whom list version %d lets release", l.Number, strings.Join(r.By(), ", "), p.Standing.Version())
 		if r.Inherited() {
 			why = fmt.Sprintf("line %d of the index names it; list version %d inherits the line", l.Number, p.Standing.Version())
 		}
 		v.trace(roster.LayerManifest, p.Name+" "+r.Version(), l.Digest, why)
+	default:
+		v.trace(roster.LayerIndex, p.Name, p.Index.Digest(), fmt.Sprintf("line %d names the file itself, which was uploaded unsigned", l.Number))
 	}
-	v.trace(roster.LayerFile, file, r.File().SHA256, fmt.Sprintf("%d bytes; %s", r.File().Size, a.Sentence()))
+	v.trace(roster.LayerFile, file, r.File().SHA256, fmt.Sprintf("settled by that line: %d bytes with this SHA-256", r.File().Size))
 	return a, nil
 }
 
@@ -115,6 +117,17 @@ func sumFile(path string) (uint64, digest.Digest, error) {
 		return 0, digest.Digest{}, fmt.Errorf("reading %q: %w", path, err)
 	}
 	return uint64(n), digest.Digest(h.Sum(nil)), nil
+}
+
+// CheckPublished reads an authorised file from the source, keeps nothing, and
+// compares it with what is authorised.
+func (v *View) CheckPublished(ctx context.Context, a *Authorised) error {
+	h := sha256.New()
+	n, err := v.copyFile(ctx, a.Release, h)
+	if err != nil {
+		return err
+	}
+	return a.Release.Check(uint64(n), digest.Digest(h.Sum(nil)))
 }
 
 // Download writes an authorised file to out: to a temporary file beside it at
@@ -149,7 +162,7 @@ func (v *View) fetchFile(ctx context.Context, r *roster.Release, out string) (st
 		return "", fmt.Errorf("writing %q: %w", out, err)
 	}
 	h := sha256.New()
-	n, err := v.copyFile(ctx, r, f, h)
+	n, err := v.copyFile(ctx, r, io.MultiWriter(f, h))
 	if err == nil {
 		err = r.Check(uint64(n), digest.Digest(h.Sum(nil)))
 	}
@@ -164,17 +177,17 @@ func (v *View) fetchFile(ctx context.Context, r *roster.Release, out string) (st
 }
 
 // copyFile reads at most the authorised size.
-func (v *View) copyFile(ctx context.Context, r *roster.Release, f *os.File, h hash.Hash) (int64, error) {
+func (v *View) copyFile(ctx context.Context, r *roster.Release, w io.Writer) (int64, error) {
 	path := roster.FilePath(r.File().SHA256, r.File().Name)
 	body, err := v.client.config.Source.Open(ctx, path, int64(r.File().Size))
 	if err != nil {
 		return 0, required(path, err)
 	}
 	defer body.Close()
-	to := &noted{to: io.MultiWriter(f, h)}
+	to := &noted{to: w}
 	n, err := io.Copy(to, body)
 	if to.err != nil {
-		return n, fmt.Errorf("writing %q: %w", f.Name(), to.err)
+		return n, fmt.Errorf("writing file %q: %w", r.File().Name, to.err)
 	}
 	return n, required(path, err)
 }

@@ -95,7 +95,7 @@ type user struct {
 	client.Report
 }
 
-// newUser pins the newest roster's version 1.
+// newUser pins root roster 1.
 func newUser(t *testing.T, s *server) *user {
 	t.Helper()
 	return userFrom(t, s, 1)

@@ -187,7 +187,7 @@ func (p *packageMemory) keptIndex(d digest.Digest) ([]byte, bool) {
 
 // rememberIndex remembers a verified index, beside the list remembered so far.
 func (p *packageMemory) rememberIndex(x *roster.Index) error {
-	if p.record.Index.Digest == x.Digest() {
+	if _, ok := p.keptIndex(x.Digest()); ok {
 		return nil
 	}
 	if err := p.m.dir.write(p.object(x.Digest()), x.Bytes()); err != nil {

@@ -52,9 +52,12 @@ func (v *View) refresh(ctx context.Context) error {
 	if err := v.m.newest().Current(v.at); err != nil {
 		return err
 	}
+	remembered := len(v.m.online)
 	if err := v.askRevocations(ctx, v.onlineKeys()); err != nil {
 		return err
 	}
+	v.trace(roster.LayerRevocation, "online keys", digest.Digest{}, fmt.Sprintf("asked for revocations of all that roster %d lists: %d found now, %d remembered",
+		v.m.newest().Version(), len(v.m.online)-remembered, remembered))
 	return v.refreshSnapshot(ctx)
 }
 

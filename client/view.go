@@ -31,6 +31,12 @@ func (v *View) Snapshot() *roster.Snapshot { return v.snapshot }
 // Revoked is every key known revoked: online keys and maintainers'.
 func (v *View) Revoked() roster.Revoked { return v.m.revoked.And(nil) }
 
+// Fetch reads a file that must be at a path of the repository: that it is not
+// is a stale [*roster.Error]. What it returns is not trusted.
+func (v *View) Fetch(ctx context.Context, path string, limit int64) ([]byte, error) {
+	return v.must(ctx, path, limit)
+}
+
 // A Package is a package whose leaf, index and, if it has one, maintainer list
 // verified, and whose standing the policy accepts. Only [View.Package] makes
 // one.
@@ -254,7 +260,9 @@ func (v *View) openList(ctx context.Context, f found, kept *packageMemory, p *Pa
 	var refused *roster.Error
 	if errors.As(err, &refused) && !refused.Stale && len(kept.chain) > 0 {
 		// The signatures kept here may lack some that were added since.
-		s, chain, err = v.openChain(ctx, f, nil, p.Name)
+		if s2, chain2, err2 := v.openChain(ctx, f, nil, p.Name); err2 == nil {
+			s, chain, err = s2, chain2, nil
+		}
 	}
 	if err != nil {
 		return nil, err

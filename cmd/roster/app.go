@@ -133,6 +133,15 @@ func readFile(path string, limit int64) ([]byte, error) {
 	return b, nil
 }
 
+// readable opens and closes a file that the command line names.
+func readable(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", command.Usagef("%w", err)
+	}
+	return path, f.Close()
+}
+
 // readSigned reads a document and the signatures beside it.
 func readSigned(path string, limit int64) (roster.Signed, error) {
 	doc, err := readFile(path, limit)
