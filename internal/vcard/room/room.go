@@ -25,6 +25,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -250,27 +251,21 @@ func (r *Room) startAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ready := make(chan int)
-	go func() {
-		n := 0
-		for lines := bufio.NewScanner(stdout); lines.Scan(); {
-			if strings.HasSuffix(lines.Text(), " ready") {
-				if n++; n == len(r.cfg.Cards) {
-					ready <- n
-				}
-			}
-		}
-		_ = r.cmd.Wait()
-		close(r.done)
-	}()
+	ready := make(chan bool, 1) // true when all cards are ready, false when one failed
+	go r.follow(stdout, ready)
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
+	failed := false
 	select {
-	case <-ready:
+	case ok := <-ready:
+		failed = !ok
 	case <-r.done:
-		return fmt.Errorf("pcscd or a card did not start: %s", r.log)
+		failed = true
 	case <-ctx.Done():
 		return fmt.Errorf("waiting for the cards: %w: %s", ctx.Err(), r.log)
+	}
+	if failed {
+		return fmt.Errorf("pcscd or a card did not start: %s", r.log)
 	}
 	for i, c := range r.cfg.Cards {
 		if c.Out {
@@ -281,6 +276,26 @@ func (r *Room) startAll(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// cardFailed is what the script prints when a card's process ends with an error.
+const cardFailed = "failed"
+
+// follow reads the common standard output to its end, tells once how the start
+// went, and waits for the first process.
+func (r *Room) follow(stdout io.Reader, ready chan<- bool) {
+	n, told := 0, false
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		if strings.HasSuffix(lines.Text(), " ready") {
+			n++
+		}
+		if failed := lines.Text() == cardFailed; !told && (failed || n == len(r.cfg.Cards)) {
+			told = true
+			ready <- !failed
+		}
+	}
+	_ = r.cmd.Wait()
+	close(r.done)
 }
 
 // A tail keeps the last bytes written to it.

@@ -50,10 +50,23 @@ func (r *Room) start() (io.Reader, error) {
 		return nil, err
 	}
 	defer socket.Close()
+	stdout, err := r.startIn(pcscd, readers, socket, os.Geteuid() != 0)
+	if errors.Is(err, syscall.EPERM) && os.Geteuid() == 0 { // root without CAP_SYS_ADMIN
+		stdout, err = r.startIn(pcscd, readers, socket, true)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("making namespaces for pcscd, which needs root with CAP_SYS_ADMIN or a kernel that allows user namespaces: %w", err)
+	}
+	return stdout, nil
+}
+
+// startIn starts everything in new namespaces, within a new user namespace if
+// userns says so.
+func (r *Room) startIn(pcscd, readers string, socket *os.File, userns bool) (io.Reader, error) {
 	cmd := exec.Command("/bin/sh", "-c", r.script(pcscd, readers))
 	cmd.ExtraFiles = []*os.File{socket} // descriptor 3
 	cmd.Stderr = r.log
-	cmd.SysProcAttr = namespaces()
+	cmd.SysProcAttr = namespaces(userns)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -61,7 +74,7 @@ func (r *Room) start() (io.Reader, error) {
 	started := make(chan error)
 	r.thread <- func() { started <- cmd.Start() }
 	if err := <-started; err != nil {
-		return nil, fmt.Errorf("making namespaces for pcscd, which needs root with CAP_SYS_ADMIN or a kernel that allows user namespaces: %w", err)
+		return nil, err
 	}
 	r.cmd = cmd
 	return stdout, nil
@@ -69,16 +82,16 @@ func (r *Room) start() (io.Reader, error) {
 
 // namespaces describes the room's first process: it is killed when the thread
 // that starts it ends, and an interrupt at the terminal does not reach it.
-func namespaces() *syscall.SysProcAttr {
+func namespaces(userns bool) *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWPID,
 		Pdeathsig:  syscall.SIGKILL,
 		Setpgid:    true,
 	}
-	if os.Geteuid() != 0 {
+	if userns {
 		attr.Cloneflags |= syscall.CLONE_NEWUSER
-		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
-		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
+		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
 	}
 	return attr
 }
@@ -91,10 +104,11 @@ func (r *Room) script(pcscd, readers string) string {
 	fmt.Fprintf(&b, "set -e\nmount --make-rprivate /\nmount -t tmpfs -o mode=755 room /run\nmkdir /run/pcscd\n")
 	fmt.Fprintf(&b, "%s loopback\n", quote(r.cfg.VcardBinary))
 	for i := range r.cfg.Cards {
+		b.WriteString("{ ")
 		for _, arg := range r.cardArguments(i) {
 			b.WriteString(quote(arg) + " ")
 		}
-		b.WriteString("3<&- &\n")
+		fmt.Fprintf(&b, "|| echo %s; } 3<&- &\n", cardFailed)
 	}
 	fmt.Fprintf(&b, "export LISTEN_FDS=1 LISTEN_PID=$$\nexec %s --foreground --config %s >&2\n", quote(pcscd), quote(readers))
 	return b.String()
