@@ -102,16 +102,17 @@ func TestVerifyDuplicates(t *testing.T) {
 	for name, row := range map[string]struct {
 		packets [][]byte
 		keys    []*PublicKey
+		want    string
 	}{
-		"one packet twice":          {[][]byte{packetOf(t, a, "document"), packetOf(t, b, "document"), packetOf(t, a, "document")}, keysOf(a, b)},
-		"two signatures by one key": {[][]byte{packetOf(t, b, "document"), packetOf(t, b, "document")}, keysOf(b)},
-		"a good and a bad one":      {[][]byte{packetOf(t, b, "document"), packetOf(t, b, "another")}, keysOf(b)},
-		"one material, two packets": {[][]byte{packetOf(t, b, "document"), packetOf(t, later, "document")}, keysOf(b, later)},
+		"one packet twice":          {[][]byte{packetOf(t, a, "document"), packetOf(t, b, "document"), packetOf(t, a, "document")}, keysOf(a, b), "two signatures by key " + a.String()},
+		"two signatures by one key": {[][]byte{packetOf(t, b, "document"), packetOf(t, b, "document")}, keysOf(b), "two signatures by key " + b.String()},
+		"a good and a bad one":      {[][]byte{packetOf(t, b, "document"), packetOf(t, b, "another")}, keysOf(b), "two signatures by key " + b.String()},
+		"one material, two packets": {[][]byte{packetOf(t, b, "document"), packetOf(t, later, "document")}, keysOf(b, later), "the same key material"},
 	} {
 		f := parsed(t, armoured(labelSignature, slices.Concat(row.packets...)))
 		var duplicate *DuplicateSignatureError
-		if ids, err := f.Verify([]byte("document"), row.keys); !errors.As(err, &duplicate) || ids != nil {
-			t.Errorf("%s: Verify = %v, %v; want a DuplicateSignatureError", name, ids, err)
+		if ids, err := f.Verify([]byte("document"), row.keys); !errors.As(err, &duplicate) || ids != nil || !strings.Contains(err.Error(), row.want) {
+			t.Errorf("%s: Verify = %v, %v; want a DuplicateSignatureError with %q", name, ids, err, row.want)
 		}
 	}
 	// Only the key that was asked for counts.
@@ -134,8 +135,8 @@ func TestVerifyFingerprintCollision(t *testing.T) {
 		if ids, err := f.Verify([]byte("document"), keys); err == nil || ids != nil || !strings.Contains(err.Error(), "one fingerprint") {
 			t.Errorf("Verify = %v, %v; want a refusal", ids, err)
 		}
-		if _, err := f.Keep(keys); err == nil {
-			t.Error("Keep accepts two keys of one fingerprint")
+		if _, err := f.Keep(keys); err == nil || !strings.Contains(err.Error(), "one fingerprint") {
+			t.Errorf("Keep: error is %v, want a refusal", err)
 		}
 	}
 }
@@ -264,8 +265,8 @@ func TestCombineRefuses(t *testing.T) {
 	if out, err := Combine(fb, parsed(t, b.sign(t, "document"))); out != nil || !errors.As(err, &duplicate) || duplicate.First != b.Fingerprint() || !strings.Contains(err.Error(), b.String()) {
 		t.Errorf("two signatures by one key: error is %v, want a DuplicateSignatureError that names it", err)
 	}
-	if _, err := Combine(); !errors.Is(err, ErrNoSignature) {
-		t.Errorf("no file: error is %v, want ErrNoSignature", err)
+	if _, err := Combine(); !errors.Is(err, ErrNoSignature) || errors.Is(err, ErrMalformedSignature) {
+		t.Errorf("no file: error is %v, want ErrNoSignature alone", err)
 	}
 	if _, err := Combine(fb, nil); err == nil {
 		t.Error("a missing file is combined")
@@ -293,7 +294,7 @@ func TestKeep(t *testing.T) {
 	if kept, err := f.Keep(keysOf(a)); err != nil || !bytes.Equal(kept, want) {
 		t.Errorf("Keep = %q, %v; want a's signature alone", kept, err)
 	}
-	if kept, err := f.Keep(keysOf(rsaPair(t))); kept != nil || !errors.Is(err, ErrNoSignature) {
+	if kept, err := f.Keep(keysOf(rsaPair(t))); kept != nil || !errors.Is(err, ErrNoSignature) || !strings.Contains(err.Error(), "by any of the 1 keys asked for, among 3") {
 		t.Errorf("Keep = %q, %v; want ErrNoSignature", kept, err)
 	}
 	var duplicate *DuplicateSignatureError

@@ -59,10 +59,7 @@ var (
 
 // newLength reads a new-format length: its value and its size in octets.
 func newLength(in []byte) (length, size int, err error) {
-	if len(in) == 0 {
-		return 0, 0, errShortLength
-	}
-	if in[0] >= 224 && in[0] < 255 {
+	if len(in) > 0 && in[0] >= 224 && in[0] < 255 {
 		return 0, 0, errors.New("partial body length, want a definite one")
 	}
 	return octetLength(in, 224)
@@ -147,7 +144,7 @@ func nextMPI(in []byte, maxBits int) (value, rest []byte, err error) {
 		return nil, nil, errors.New("number is cut short")
 	}
 	value = in[2 : 2+size : 2+size]
-	if found := 8*(size-1) + bits.Len8(value[0]); value[0] == 0 || found != count {
+	if found := 8*(size-1) + bits.Len8(value[0]); found != count {
 		return nil, nil, fmt.Errorf("number says %d bits and has %d", count, found)
 	}
 	return value, in[2+size:], nil

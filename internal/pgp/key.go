@@ -83,10 +83,10 @@ var (
 const (
 	minRSABits = 2048
 	maxRSABits = 4096
-	// go-crypto holds exponents of up to three octets. Below 65537 attacks on
-	// careless padding begin, and no card makes such keys.
+	// Below 65537 attacks on careless padding begin, and no card makes such keys.
 	minRSAExponent = 65537
-	maxRSAExponent = 1<<24 - 1
+	// go-crypto holds exponents of up to three octets.
+	maxExponentBits = 24
 )
 
 // A PublicKey is one exact v4 public-key packet, made by [ParsePublicKey],
@@ -157,9 +157,6 @@ func keyFromBody(body []byte) (*PublicKey, error) {
 		created: time.Unix(int64(binary.BigEndian.Uint32(body[1:5])), 0).UTC(),
 		number:  body[5],
 	}
-	if len(k.packet) > MaxPublicKey {
-		return nil, fmt.Errorf("packet has %d bytes, want at most %d", len(k.packet), MaxPublicKey)
-	}
 	var err error
 	switch k.number {
 	case numberRSA:
@@ -222,7 +219,7 @@ func (k *PublicKey) readRSA(in []byte) error {
 	if err != nil {
 		return fmt.Errorf("RSA modulus: %w", err)
 	}
-	e, in, err := nextMPI(in, 24)
+	e, in, err := nextMPI(in, maxExponentBits)
 	if err != nil {
 		return fmt.Errorf("RSA exponent: %w", err)
 	}
@@ -235,8 +232,8 @@ func (k *PublicKey) readRSA(in []byte) error {
 		return fmt.Errorf("RSA modulus has %d bits, want %d to %d", modulus.BitLen(), minRSABits, maxRSABits)
 	case modulus.Bit(0) == 0:
 		return errors.New("RSA modulus is even")
-	case exponent < minRSAExponent || exponent > maxRSAExponent || exponent%2 == 0:
-		return fmt.Errorf("RSA exponent is %d, want an odd one from %d to %d", exponent, minRSAExponent, maxRSAExponent)
+	case exponent < minRSAExponent || exponent%2 == 0:
+		return fmt.Errorf("RSA exponent is %d, want an odd one from %d up", exponent, minRSAExponent)
 	}
 	k.algorithm, k.bits = RSA, modulus.BitLen()
 	k.public = &rsa.PublicKey{N: modulus, E: exponent}

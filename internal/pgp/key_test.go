@@ -154,6 +154,7 @@ func TestParsePublicKeyRefuses(t *testing.T) {
 		"version 6":              {key(edited(ed, 0, 6)), "version 6, want 4"},
 		"RSA encrypt-only":       {key(edited(rsaBody(n, f4), 5, 2)), "algorithm 2"},
 		"RSA sign-only":          {key(edited(rsaBody(n, f4), 5, 3)), "algorithm 3"},
+		"algorithm 99":           {key(edited(ed, 5, 99)), "algorithm 99, want"},
 		"DSA":                    {key(edited(ed, 5, 17)), "DSA"},
 		"ECDH":                   {key(edited(p256, 5, 18)), "ECDH"},
 		"algorithm 27":           {key(append([]byte{4, 0, 0, 0, 0, 27}, ed[len(ed)-32:]...)), "RFC 9580"},
@@ -211,6 +212,12 @@ func TestKeyMangled(t *testing.T) {
 			for cut := range pkt {
 				if _, err := ParsePublicKey(pkt[:cut]); err == nil {
 					t.Errorf("the first %d bytes of %d parse", cut, len(pkt))
+				}
+			}
+			body := bodyOf(t, p)
+			for cut := range body {
+				if _, err := ParsePublicKey(appendFrame(nil, tagPublicKey, body[:cut])); err == nil {
+					t.Errorf("the first %d bytes of the body, of %d, parse", cut, len(body))
 				}
 			}
 			for i := range len(pkt) * 8 {

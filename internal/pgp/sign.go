@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -47,8 +48,8 @@ func Sign(rand io.Reader, document []byte, key *PublicKey, signer crypto.Signer,
 	if err != nil {
 		return nil, fmt.Errorf("checking what key %s signed: %w", key, err)
 	}
-	if len(ids) != 1 || ids[0] != key.id {
-		return nil, fmt.Errorf("checking what key %s signed: %d signatures by it, want 1", key, len(ids))
+	if !slices.Equal(ids, []KeyID{key.id}) {
+		return nil, fmt.Errorf("checking what key %s signed: it names another key", key)
 	}
 	return out, nil
 }
@@ -74,17 +75,14 @@ func Certify(rand io.Reader, userID string, key *PublicKey, signer crypto.Signer
 	sig.FlagsValid, sig.FlagCertify, sig.FlagSign = true, true, true
 	p.out.Write(appendFrame(key.Packet(), tagUserID, []byte(userID)))
 	err = p.write(sig, func() error {
-		if err := sig.SignUserId(userID, key.library, p.private, p.config); err != nil {
-			return err
-		}
-		// Refuse a signer that answered without signing, before verifying reads it.
-		if err := sig.Serialize(io.Discard); err != nil {
-			return err
-		}
-		return key.library.VerifyUserIdSignature(userID, key.library, sig)
+		return sig.SignUserId(userID, key.library, p.private, p.config)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("certifying key %s: %w", key, err)
+	}
+	err = guarded(func() error { return key.library.VerifyUserIdSignature(userID, key.library, sig) })
+	if err != nil {
+		return nil, fmt.Errorf("checking what key %s certified: %w", key, err)
 	}
 	return armoured(labelPublicKey, p.out.Bytes()), nil
 }
@@ -160,17 +158,23 @@ func newPen(rand io.Reader, key *PublicKey, signer crypto.Signer, at time.Time) 
 		}
 		p.private.PrivateKey = private
 	}
-	if public, ok := key.public.(interface{ Equal(crypto.PublicKey) bool }); !ok || !public.Equal(signer.Public()) {
-		return nil, fmt.Errorf("signer holds another key than %s", key)
+	err := guarded(func() error {
+		if public, ok := key.public.(interface{ Equal(crypto.PublicKey) bool }); !ok || !public.Equal(signer.Public()) {
+			return fmt.Errorf("signer holds another key than %s", key)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return p, nil
 }
 
 // localEd25519 gives go-crypto an Ed25519 key in memory, the only kind it can use.
 func localEd25519(key *PublicKey, signer crypto.Signer) (*eddsa.PrivateKey, error) {
-	local, ok := signer.(ed25519.PrivateKey)
+	local, _ := signer.(ed25519.PrivateKey)
 	public, known := key.library.PublicKey.(*eddsa.PublicKey)
-	if !ok || !known || len(local) != ed25519.PrivateKeySize {
+	if !known || len(local) != ed25519.PrivateKeySize {
 		return nil, ErrExternalEd25519
 	}
 	private := eddsa.NewPrivateKey(*public)

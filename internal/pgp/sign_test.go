@@ -2,6 +2,7 @@ package pgp
 
 import (
 	"crypto"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"errors"
 	"io"
@@ -84,6 +85,13 @@ func TestSignerMisbehaves(t *testing.T) {
 					} else if strings.Contains(err.Error(), "123456") {
 						t.Errorf("error %q tells what the signer panicked with", err)
 					}
+					var bad *BadSignatureError
+					if name == "nothing" && !strings.Contains(err.Error(), "signer returned nothing") {
+						t.Errorf("error is %v, want it to say that the signer returned nothing", err)
+					}
+					if name == "another digest" && !errors.As(err, &bad) && !strings.Contains(err.Error(), "certified") {
+						t.Errorf("error is %v, want a BadSignatureError", err)
+					}
 					if fails := name == "fails" || name == "error with a signature"; errors.Is(err, errPulled) != fails {
 						t.Errorf("error is %v; the signer's own error in it: want %v", err, fails)
 					}
@@ -113,6 +121,8 @@ func TestSignRefuses(t *testing.T) {
 		"another kind":          {randomness, p.PublicKey, rsaPair(t).signer, signed, "another key"},
 		"another's Ed25519":     {randomness, ed.PublicKey, ed25519Pair(t, 2).signer, signed, "another key"},
 		"external Ed25519":      {randomness, ed.PublicKey, crooked{Signer: ed.signer}, signed, "Ed25519 keys cannot"},
+		"short Ed25519":         {randomness, ed.PublicKey, ed25519.PrivateKey{1, 2}, signed, "Ed25519 keys cannot"},
+		"signer of no key":      {randomness, p.PublicKey, ed25519.PrivateKey{1, 2}, signed, "caught a panic"},
 		"Ed25519 key, P-256":    {randomness, ed.PublicKey, p.signer, signed, "Ed25519 keys cannot"},
 		"before the key's date": {randomness, p.PublicKey, p.signer, born.Add(-time.Second), "before the key's own, 2025-03-01T12:00:00Z"},
 		"after 2106":            {randomness, p.PublicKey, p.signer, time.Unix(1<<32, 0), "outside 1970 to 2106"},

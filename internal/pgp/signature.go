@@ -255,13 +255,11 @@ func librarySignature(body []byte) (sig *packet.Signature, err error) {
 	return sig, nil
 }
 
-// verify checks s by key. digest is the hash of the document, as s.hash, without
+// verify checks s by key, which it names. digest is the hash of the document, as s.hash, without
 // the signature's own trailer; it is not changed. The answer is empty if s
 // verifies, and says otherwise what does not match.
 func (s *signature) verify(key *PublicKey, digest hash.Hash) (reason string, err error) {
 	switch {
-	case s.issuer != key.Fingerprint():
-		return fmt.Sprintf("it names %X", s.issuer), nil
 	case s.number != key.number:
 		return fmt.Sprintf("it is by public-key algorithm %d, the key's is %d", s.number, key.number), nil
 	case !s.inRange(key):

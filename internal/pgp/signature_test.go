@@ -187,6 +187,19 @@ func TestSignatureRange(t *testing.T) {
 	}
 }
 
+// s + n is s to careless arithmetic: no signature may have it.
+func TestSignatureOutOfRange(t *testing.T) {
+	p := ecdsaPair(t, elliptic.P256(), 7)
+	first := parsed(t, p.sign(t, "document")).signatures[0]
+	body := slices.Clone(first.body[:len(first.body)-2-len(first.numbers[1])])
+	body = appendMPI(body, new(big.Int).Add(p.order(), new(big.Int).SetBytes(first.numbers[1])).Bytes())
+	var bad *BadSignatureError
+	_, err := parsed(t, armoured(labelSignature, appendFrame(nil, tagSignature, body))).Verify([]byte("document"), keysOf(p))
+	if !errors.As(err, &bad) || !strings.Contains(bad.Reason, "out of range") {
+		t.Fatalf("error is %v, want a BadSignatureError about the range", err)
+	}
+}
+
 // The same signature with s and with n-s both verify: so signatures are never
 // counted by their bytes, and the two together are a duplicate.
 func TestMalleable(t *testing.T) {
@@ -217,6 +230,12 @@ func TestSignatureMangled(t *testing.T) {
 			for cut := range whole {
 				if _, err := ParseSignatures(armoured(labelSignature, whole[:cut])); err == nil {
 					t.Errorf("the first %d bytes of %d parse", cut, len(whole))
+				}
+			}
+			body := parsed(t, p.sign(t, "document")).signatures[0].body
+			for cut := range body {
+				if _, err := ParseSignatures(armoured(labelSignature, appendFrame(nil, tagSignature, body[:cut]))); err == nil {
+					t.Errorf("the first %d bytes of the body, of %d, parse", cut, len(body))
 				}
 			}
 			survivors := 0
