@@ -6,9 +6,10 @@
 // leaves the server. What the login may do is the text of [Policy]: sign with
 // one version of a key, and read its public half.
 //
-// It works with Vault 1.13 and later. It sends only AppRole logins, renewals
-// and revocations of its own token, transit/sign, reads of transit/keys, and
-// sys/health; so it should also work with OpenBao 2, which keeps these paths.
+// It is tested against Vault 1.13.1. It sends only AppRole logins, renewals,
+// look-ups and revocations of its own token, transit/sign, reads of
+// transit/keys, and sys/health: paths that later versions of Vault and OpenBao 2
+// document as well, with which it was not run.
 // It takes no token, address or proxy from the environment and follows no
 // redirect.
 //
