@@ -28,6 +28,9 @@ func (v *View) Roster() *roster.Roster { return v.m.newest() }
 // Snapshot is the snapshot that the view shows.
 func (v *View) Snapshot() *roster.Snapshot { return v.snapshot }
 
+// At is the time by which the view judges.
+func (v *View) At() time.Time { return v.at }
+
 // Revoked is every key known revoked: online keys and maintainers'.
 func (v *View) Revoked() roster.Revoked { return v.m.revoked.And(nil) }
 

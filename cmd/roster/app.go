@@ -134,12 +134,12 @@ func readFile(path string, limit int64) ([]byte, error) {
 }
 
 // readable opens and closes a file that the command line names.
-func readable(path string) (string, error) {
+func readable(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", command.Usagef("%w", err)
+		return command.Usagef("%w", err)
 	}
-	return path, f.Close()
+	return f.Close()
 }
 
 // readSigned reads a document and the signatures beside it.

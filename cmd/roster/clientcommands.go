@@ -83,10 +83,9 @@ func (p program) verify(c *cli.Context) error {
 	what := "the published file"
 	if local := c.Args().First(); local != "" {
 		what = fmt.Sprintf("%q", local)
-		if _, err := readable(local); err != nil {
-			return err
+		if err = readable(local); err == nil {
+			err = a.CheckFile(local)
 		}
-		err = a.CheckFile(local)
 	} else {
 		err = v.CheckPublished(c.Context, a)
 	}
@@ -136,13 +135,9 @@ func (p program) keep(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	at, err := p.now(c)
-	if err != nil {
-		return err
-	}
 	s := v.Snapshot()
 	b, err := handover.KeptSnapshot{
-		Repository: v.Roster().Repository(), Version: s.Version(), Snapshot: s.Digest(), Map: s.Map(), KeptAt: roster.At(at),
+		Repository: v.Roster().Repository(), Version: s.Version(), Snapshot: s.Digest(), Map: s.Map(), KeptAt: roster.At(v.At()),
 	}.Format()
 	if err != nil {
 		return err
