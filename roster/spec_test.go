@@ -221,8 +221,8 @@ func walked(t *testing.T, files map[string][]byte) (first, last *roster.Roster) 
 	return first, last
 }
 
-// openExample verifies snapshot version under r and returns what it says of
-// the package: the map's leaf, the anchored leaf, its index and its list.
+// openExample verifies snapshot version under r, and the index and the list
+// of sample that its map leads to.
 func openExample(t *testing.T, r *roster.Roster, version uint64, at time.Time, files map[string][]byte) (*roster.Index, *roster.Standing, *roster.Snapshot) {
 	t.Helper()
 	fetch := exampleFetch(files)
@@ -334,7 +334,7 @@ func checkExampleReleases(t *testing.T, x *roster.Index, list *roster.Standing, 
 	refused(t, err, roster.LayerManifest, `signed by 0 of the 1 people required`)
 }
 
-func TestSpecExampleHasAnUnsignedAndNoUnknownPackage(t *testing.T) {
+func TestSpecExampleHasAnUnsignedPackageAndProvesAbsence(t *testing.T) {
 	files := committed(t)
 	_, last := walked(t, files)
 	fetch := exampleFetch(files)
