@@ -1,0 +1,51 @@
+package main
+
+import (
+	"time"
+
+	"github.com/rootward/rootward/hsm/transit/custodian"
+	"github.com/rootward/rootward/internal/vcard/room"
+)
+
+// repository is the demo's index: a rehearsal's, so that no client takes its
+// documents for another's.
+const repository = "rehearsal.pypi.example"
+
+// The package that two maintainers claim, and its first release.
+const (
+	project = "sampleproject"
+	version = "1.0"
+	wheel   = "sampleproject-1.0-py3-none-any.whl"
+)
+
+// A person of the demo who holds a card. The secrets are a rehearsal's.
+type keyholder struct {
+	name     string
+	serial   uint32
+	pin, puk string
+}
+
+var keyholders = []keyholder{
+	{"Alice", 21000001, "482915", "70318264"},
+	{"Bob", 21000002, "930472", "55920713"},
+	{"Carol", 21000003, "617308", "28460159"},
+}
+
+// cast is who and what the acts share.
+type cast struct {
+	vault   *custodian.Server
+	keeper  *custodian.Custodian
+	shares  custodian.Shares
+	plan    custodian.Plan // of the current online keys
+	round   int            // 1 until the theft, 2 afterwards
+	roleID  string
+	cards   *room.Room
+	signer  func() // stops the online signer
+	address string // the signer's
+	web     string // URL of the published repository
+	pin     string // digest of the first roster
+	began   time.Time
+
+	gpgUsers  []string
+	snapshots map[string]string // name of a moment -> snapshot version
+}

@@ -1,0 +1,35 @@
+package main
+
+// client is act 4: from the pinned digest to the wheel.
+func (s *stage) client() error {
+	s.say(`
+Frank installs software. He knows one thing: the digest of the first root
+roster, read aloud at the ceremony. He has no gpg and trusts no server.`)
+	if err := s.initClient("frank"); err != nil {
+		return err
+	}
+	if _, err := s.verify("frank", s.web, 0); err != nil {
+		return err
+	}
+	s.say(`
+The file is authorised. The package is called new: its maintainers' list rests
+on the online signer's word alone, until the root has met it.
+
+People need not take the client's word either. Stock gpg, with the signers'
+certificates imported, checks every signature that the index publishes:`)
+	return s.gpgVerifyAll()
+}
+
+// initClient makes a client that has no memory but the pin.
+func (s *stage) initClient(who string) error {
+	_, err := s.run(cmd{program: "roster", args: []string{"--state", s.state(who), "init", s.path("repository", "root", "1.json"), "--digest", s.pin}})
+	return err
+}
+
+func (s *stage) state(who string) string { return s.path("client", who) }
+
+// verify walks to the wheel and wants an exit code.
+func (s *stage) verify(who, url string, exit int, flags ...string) (string, error) {
+	args := append([]string{"--state", s.state(who), "--url", url}, flags...)
+	return s.run(cmd{program: "roster", args: append(args, "verify", "--package", project, "--file", wheel), exit: exit})
+}

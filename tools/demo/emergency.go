@@ -1,0 +1,96 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+)
+
+// emergency is act 7: revocation, new online keys, and on.
+func (s *stage) emergency() error {
+	s.say(`
+3 a.m. "We think it leaked." Nobody needs to be sure: taking trust away is
+cheap. Whoever holds the envelope opens it and copies two signed files to the
+web root. That is all; no card, no signer, no Vault.`)
+	leaked := time.Now()
+	sealed := s.ceremony(2, "published", "sealed", "revocations")
+	s.say("\n  $ cp %s/* %s/", s.show(sealed), s.show(s.path("repository", "revocations")))
+	files, err := filepath.Glob(filepath.Join(sealed, "*"))
+	if err != nil || len(files) == 0 {
+		return fmt.Errorf("the envelope is empty (%v)", err)
+	}
+	for _, f := range files {
+		if err := copyFile(f, s.path("repository", "revocations", filepath.Base(f))); err != nil {
+			return err
+		}
+	}
+	for _, who := range []string{"frank", "heidi"} {
+		if _, err := s.verify(who, s.web, 3); err != nil {
+			return err
+		}
+	}
+	s.say("    Clients refuse the stolen keys %s after the envelope was opened.", time.Since(leaked).Round(time.Millisecond))
+
+	s.say(`
+The signer is stopped. Vault's custodians come together with their shares, throw
+the stolen login out, and make two new keys.`)
+	s.signer()
+	if err := s.keeper.Root(s.ctx, s.shares); err != nil {
+		return fmt.Errorf("bringing Vault's shares together: %w", err)
+	}
+	if err := s.keeper.Evict(s.ctx, s.plan); err != nil {
+		return fmt.Errorf("throwing the stolen login out: %w", err)
+	}
+	s.round = 2
+	if err := s.newOnlineKeys(); err != nil {
+		return err
+	}
+	if err := s.exportOnlineKeys(); err != nil {
+		return err
+	}
+	return s.recover(files)
+}
+
+// recover holds ceremony 3 and starts the signer again.
+func (s *stage) recover(revocations []string) error {
+	s.say(`
+Ceremony 3, in haste: new online keys, the stolen ones revoked for good, the
+anchor kept, and another snapshot_floor, by which clients forget whatever only
+the stolen keys vouched for. Two of three keyholders are enough.`)
+	revoke := "revoke:\n"
+	for _, f := range revocations {
+		if filepath.Ext(f) != ".json" {
+			continue
+		}
+		id := filepath.Base(f)[:64]
+		revoke += fmt.Sprintf("  - {key: %s, reason: stolen from the online signer, at: %s}\n", id, s.began.Format(time.RFC3339))
+	}
+	if err := s.hold(3, "emergency", "anchor: keep", revoke); err != nil {
+		return err
+	}
+	if err := s.serve(); err != nil {
+		return err
+	}
+	if _, err := s.operate("adopt", s.ceremony(3, "published", "publish")); err != nil {
+		return err
+	}
+	if err := s.publish("recovered"); err != nil {
+		return err
+	}
+	s.say(`
+The new key countersigned what leads from the anchor. Clients walk from roster 1
+to 3 by themselves: Frank; Heidi, whom the thief had shown snapshots of her own;
+and Ivan, who is new.`)
+	if err := s.initClient("ivan"); err != nil {
+		return err
+	}
+	for _, who := range []string{"frank", "heidi", "ivan"} {
+		if _, err := s.verify(who, s.web, 0); err != nil {
+			return err
+		}
+	}
+	s.say(`
+Names that the thief claimed are gone: no snapshot by the new key knows them, and
+their owners claim them anew. Last, stock gpg over everything that is published:`)
+	return s.gpgVerifyAll()
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+func sha256Hex(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+func copyFile(from, to string) error {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(to, b, 0o644)
+}
+
+// copyTree copies a directory, as a stick does.
+func copyTree(from, to string) error {
+	if err := os.RemoveAll(to); err != nil {
+		return err
+	}
+	return os.CopyFS(to, os.DirFS(from))
+}
+
+var spoken = regexp.MustCompile(`(?m)^\W*((?:[A-Za-z]+ +){7}[A-Za-z]+)\s*$`)
+
+// wordOf finds the n-th of the words, read aloud, that were printed last: four
+// lines of eight.
+func wordOf(printed string, n int) (string, error) {
+	lines := spoken.FindAllStringSubmatch(printed, -1)
+	if len(lines) < 4 {
+		return "", fmt.Errorf("no digest in words was shown")
+	}
+	var words []string
+	for _, l := range lines[len(lines)-4:] {
+		words = append(words, strings.Fields(l[1])...)
+	}
+	if n < 1 || n > len(words) {
+		return "", fmt.Errorf("word %d of %d is asked for", n, len(words))
+	}
+	return words[n-1], nil
+}
+
+// saysLayer says whether a program's refusal names the layer.
+func saysLayer(said, layer string) bool {
+	return regexp.MustCompile(`(?m)(refused|stale): ` + regexp.QuoteMeta(layer) + `\b`).MatchString(said)
+}

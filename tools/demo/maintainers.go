@@ -1,0 +1,126 @@
+package main
+
+import (
+	"archive/zip"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// maintainers is act 3: a claim, a release, a snapshot.
+func (s *stage) maintainers() error {
+	s.say(`
+Dave and Erin write %s. Each has an ordinary gpg key. They claim the name:
+version 1 of its maintainer list says that both must sign the next list, and
+that either may release. Both sign it, the signer checks it by the client's own
+rules and countersigns.`, project)
+	if err := s.newMaintainer("Dave", "ed25519"); err != nil {
+		return err
+	}
+	if err := s.newMaintainer("Erin", "rsa3072"); err != nil {
+		return err
+	}
+	list := s.path("work", "list.json")
+	if _, err := s.run(cmd{program: "roster", args: []string{"list", "new", "--repository", repository, "--package", project,
+		"--maintainer", "Dave=" + s.certificate("Dave"), "--maintainer", "Erin=" + s.certificate("Erin"),
+		"--threshold", "2", "--release-threshold", "1", "--inherit", "none", "--out", list}}); err != nil {
+		return err
+	}
+	if err := s.gpgSign(list, "Dave", "Erin"); err != nil {
+		return err
+	}
+	if err := s.submit(list); err != nil {
+		return err
+	}
+	s.say(`
+Dave builds a wheel and uploads it. What he signs is not the file but a
+manifest: package, version, and each file's size and SHA-256.`)
+	if err := buildWheel(s.path("work", "dist", wheel), "print('hello')\n"); err != nil {
+		return err
+	}
+	if err := s.upload(s.path("work", "dist", wheel)); err != nil {
+		return err
+	}
+	manifest := s.path("work", "manifest.json")
+	if _, err := s.run(cmd{program: "roster", args: []string{"release", "--repository", repository, "--package", project, "--version", version,
+		"--out", manifest, s.path("work", "dist", wheel)}}); err != nil {
+		return err
+	}
+	if err := s.gpgSign(manifest, "Dave"); err != nil {
+		return err
+	}
+	if err := s.submit(manifest); err != nil {
+		return err
+	}
+	s.say(`
+The signer publishes a snapshot: one signed line that stands for every package.`)
+	return s.publish("released")
+}
+
+func (s *stage) submit(document string) error {
+	_, err := s.run(cmd{program: "roster", args: []string{"submit", "--to", "http://" + s.address, document}})
+	return err
+}
+
+// publish makes the signer publish a snapshot now, and remembers its version
+// under a name.
+func (s *stage) publish(moment string) error {
+	out, err := s.operate("snapshot")
+	if err != nil {
+		return err
+	}
+	if s.snapshots == nil {
+		s.snapshots = make(map[string]string)
+	}
+	s.snapshots[moment] = out
+	return nil
+}
+
+// upload does what the index does with an uploaded file: it puts it where
+// clients look for its bytes. No trust comes from it.
+func (s *stage) upload(path string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(b)
+	to := s.path("repository", "files", hex.EncodeToString(sum[:]), filepath.Base(path))
+	s.say("    the index stores %s", s.show(to))
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(to, b, 0o644)
+}
+
+// buildWheel writes a small real wheel that prints what the script says.
+func buildWheel(path, script string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	z := zip.NewWriter(f)
+	info := project + "-" + version + ".dist-info/"
+	for _, part := range []struct{ name, text string }{
+		{project + ".py", script},
+		{info + "METADATA", fmt.Sprintf("Metadata-Version: 2.1\nName: %s\nVersion: %s\n", project, version)},
+		{info + "WHEEL", "Wheel-Version: 1.0\nGenerator: rehearsal\nRoot-Is-Purelib: true\nTag: py3-none-any\n"},
+		{info + "RECORD", project + ".py,,\n" + info + "METADATA,,\n" + info + "WHEEL,,\n" + info + "RECORD,,\n"},
+	} {
+		w, err := z.Create(part.name)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write([]byte(part.text)); err != nil {
+			return err
+		}
+	}
+	if err := z.Close(); err != nil {
+		return err
+	}
+	return f.Close()
+}
