@@ -1,0 +1,144 @@
+package signer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/rootward/rootward/internal/pgp"
+	"github.com/rootward/rootward/internal/signer/store"
+	"github.com/rootward/rootward/roster"
+	"github.com/rootward/rootward/roster/digest"
+)
+
+// PublishRevocation checks the opened revocation of an online key and
+// publishes it at once; no key is needed for that. From then on the service
+// does not sign with the key, and its snapshots name it, if another snapshot
+// key is left to sign them.
+//
+// The error is a [*roster.Error] if the revocation is refused, or
+// [ErrNoRoster].
+func (s *Service) PublishRevocation(ctx context.Context, signed roster.Signed) (*pgp.PublicKey, error) {
+	s.work.Lock()
+	defer s.work.Unlock()
+	r, err := s.current()
+	if err != nil {
+		return nil, err
+	}
+	rev, err := openRevocation(s.walk(), signed)
+	if err != nil {
+		return nil, err
+	}
+	revoked := s.revoked()
+	revoked.Add(rev.Key(), rev.Reason())
+	err = s.Store.Update(ctx, func(w store.Writer) error {
+		c := changeOf(w)
+		id := rev.Key().ID().String()
+		if _, found, err := c.Load(tableRevoked, id); err != nil || found {
+			return err // the first is as good as any
+		}
+		return errors.Join(c.storeJSON(tableRevoked, id, signed), c.recountersign(r, s.counting(r, revoked)))
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.opened = append(s.opened[:len(s.opened):len(s.opened)], rev)
+	s.mu.Unlock()
+	s.Log.Warn("an online key is revoked", "key", rev.Key().String(), "reason", rev.Reason())
+	s.kick()
+	return rev.Key(), s.publishRevocations(ctx)
+}
+
+// openRevocation verifies a revocation under the roster that it names.
+func openRevocation(walk []*roster.Roster, signed roster.Signed) (*roster.Revocation, error) {
+	under, err := roster.RevocationRoster(signed.Document)
+	if err != nil {
+		return nil, err
+	}
+	var head struct {
+		Key roster.Key `json:"key"`
+	}
+	if err := json.Unmarshal(signed.Document, &head); err != nil || head.Key.PublicKey == nil {
+		return nil, &roster.Error{Layer: roster.LayerRevocation, Problem: "it names no key"}
+	}
+	i := slices.IndexFunc(walk, func(r *roster.Roster) bool { return r.Digest() == under })
+	if i < 0 {
+		return nil, &roster.Error{Layer: roster.LayerRevocation, Subject: roster.RevocationPath(head.Key.ID()),
+			Problem: "it is made under a roster that was not adopted here", Found: under.String(),
+			Do: "adopt that roster first, if it is this repository's"}
+	}
+	return walk[i].OpenRevocation(signed, head.Key.ID())
+}
+
+// opened verifies the revocations in the store.
+func (v view) opened(walk []*roster.Roster) ([]*roster.Revocation, error) {
+	keys, err := v.keys(tableRevoked, "")
+	var all []*roster.Revocation
+	for _, k := range keys {
+		signed, _, err := loadJSON[roster.Signed](v, tableRevoked, k)
+		if err != nil {
+			return nil, err
+		}
+		rev, err := openRevocation(walk, signed)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rev)
+	}
+	return all, err
+}
+
+// counting returns the ids of the countersign keys of r that are not revoked.
+// Their windows are not looked at.
+func (s *Service) counting(r *roster.Roster, revoked roster.Revoked) map[string]bool {
+	ids := make(map[string]bool)
+	for _, k := range r.Root().OnlineKeys {
+		if k.Role == roster.RoleCountersign && !revoked.Has(k.Key.Material()) {
+			ids[k.Key.ID().String()] = true
+		}
+	}
+	return ids
+}
+
+// recountersign marks each package whose list needs a countersignature and
+// has none by a key that counts, so that the next pass renews it.
+func (c change) recountersign(r *roster.Roster, counting map[string]bool) error {
+	type needy struct {
+		name string
+		list digest.Digest
+	}
+	var packages []needy
+	err := c.Each(tablePackages, "", func(name string, raw []byte) error {
+		var rec packageRecord
+		if err := json.Unmarshal(raw, &rec); err != nil {
+			return fmt.Errorf("the store's record of %s is damaged: %w", name, err)
+		}
+		if rec.ListVersion > 0 {
+			packages = append(packages, needy{name, rec.List.Digest})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, p := range packages {
+		anchor, _, err := c.anchored(p.name)
+		if err != nil {
+			return err
+		}
+		sig, _, err := loadJSON[countersigned](c.view, tableCounter, p.list.String())
+		if err != nil {
+			return err
+		}
+		if anchor.List == p.list || counting[sig.Key] {
+			continue
+		}
+		if err := c.w.Store(tableDirty, p.name, present); err != nil {
+			return err
+		}
+	}
+	return nil
+}
