@@ -15,6 +15,10 @@ import (
 // IndexType begins every release index.
 const IndexType = "release-index/v1"
 
+// MaxKeyRevocations is how many key revocations one index may name, so that
+// nobody can make a client fetch without end.
+const MaxKeyRevocations = 1024
+
 // MaxLine is the longest line of a release index, in bytes, its end included.
 const MaxLine = 512
 
@@ -120,6 +124,9 @@ func ParseIndex(raw []byte, repository, pkg string) (*Index, error) {
 		line.Number, line.End = uint64(n), uint64(at)
 		x.lines = append(x.lines, line)
 	}
+	if n := len(x.Revocations()); n > MaxKeyRevocations {
+		return nil, refuse(LayerIndex, pkg, "too many key revocations").found("%d", n).want("at most %d", MaxKeyRevocations)
+	}
 	return x, nil
 }
 
@@ -147,6 +154,9 @@ func parseLine(s, pkg string) (Line, error) {
 	}
 	if err != nil {
 		return Line{}, err
+	}
+	if l.Kind != LineYank && l.Digest.IsZero() {
+		return Line{}, fmt.Errorf("the digest is all zeros, which stands for none")
 	}
 	if l.Kind != LineRevocation && !pypi.IsNormalVersion(l.Version) {
 		return Line{}, fmt.Errorf("version is %.80q, wanted PEP 440's normal form", l.Version)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/rootward/rootward/internal/pgp"
 	"github.com/rootward/rootward/internal/pypi"
 	"github.com/rootward/rootward/roster/digest"
 )
@@ -227,14 +228,34 @@ func (s *Standing) ReleasedBy(m *Manifest, asc []byte) ([]string, error) {
 	}
 	a, err := s.release.Approve(m.digest, signed.materials(), s.revoked.hasKey)
 	if err != nil {
-		e := refuse(LayerManifest, subject, "not signed by the maintainers of list version %d (%v)", s.content.Version, err).because(errUnauthorised).
-			do("the release needs signatures by maintainers of the current list, or their next list must inherit its line")
-		for _, k := range signed {
-			if s.revoked.Has(k.Material()) {
-				e.Do = fmt.Sprintf("key %s was revoked (%s): what it alone signed is refused until the maintainers' next list inherits it", k, s.revoked[k.Material()])
-			}
-		}
-		return nil, e
+		e := refuse(LayerManifest, subject, "not signed by the maintainers of list version %d (%v)", s.content.Version, err).because(errUnauthorised)
+		return nil, e.do(s.whyUncounted(asc))
 	}
 	return a.By(), nil
+}
+
+// whyUncounted says what became of the signatures that a release once had. It
+// reads claims that nobody verified, and only for the words.
+func (s *Standing) whyUncounted(asc []byte) string {
+	const next = "their next list must inherit its line"
+	file, err := pgp.ParseSignatures(asc)
+	if err != nil {
+		return ""
+	}
+	left := ""
+	for _, claim := range file.Claims() {
+		for _, k := range union(s.keys, s.former) {
+			switch {
+			case k.Fingerprint() != claim:
+			case s.revoked.Has(k.Material()):
+				return fmt.Sprintf("key %s was revoked (%s): what it alone signed is refused until the maintainers' next list inherits it", k, s.revoked[k.Material()])
+			case !signers(s.keys).has(k):
+				left = fmt.Sprintf("key %s has left the maintainer list: the release needs signatures by the current maintainers, or %s", k, next)
+			}
+		}
+	}
+	if left != "" {
+		return left
+	}
+	return "the release needs signatures by maintainers of the current list, or " + next
 }

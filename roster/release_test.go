@@ -189,6 +189,36 @@ func TestAListVouchesForWhatItInherits(t *testing.T) {
 	}
 }
 
+func TestTheRefusalSaysWhatBecameOfTheSigner(t *testing.T) {
+	x := claimed(t)
+	x.Release(pkg, wheel, "one", people("Dave", "Erin")...)
+	next := x.NextList(pkg, people("Frank", "Grace")...)
+	next.Inherits.Except = []uint64{1}
+	first := x.Package(pkg).List
+	x.PutList(next, people("Frank", "Grace")...)
+	for want, revoked := range map[string][]*rostertest.Signer{"has left the maintainer list": nil, "was revoked (stolen)": people("Erin")} {
+		s, err := x.Roster.Stands(lineage(t, x, first.Digest(), revoked...))
+		accepted(t, err)
+		_, err = s.Release(ctx, x.Package(pkg).Index, wheel, x.Fetch)
+		refused(t, err, roster.LayerManifest, "not signed by the maintainers of list version 2")
+		if hint := err.(*roster.Error).Hint(); !strings.Contains(hint, want) {
+			t.Errorf("hint %q, wanted %q", hint, want)
+		}
+	}
+}
+
+func TestAnIndexNamesOnlySoManyKeyRevocations(t *testing.T) {
+	x := rostertest.New(t)
+	var lines []roster.Line
+	for i := range roster.MaxKeyRevocations + 1 {
+		lines = append(lines, roster.Line{Kind: roster.LineRevocation, Digest: digest.Sum([]byte{byte(i), byte(i >> 8)})})
+	}
+	_, err := x.Package(pkg).Index.Append(lines[1:]...)
+	accepted(t, err)
+	_, err = x.Package(pkg).Index.Append(lines...)
+	refused(t, err, roster.LayerIndex, "too many key revocations")
+}
+
 func TestAFrozenListAuthorisesOnlyWhatItInherits(t *testing.T) {
 	x := claimed(t)
 	x.Release(pkg, wheel, "one", people("Dave", "Erin")...)
@@ -285,7 +315,7 @@ func TestIndexLinesHaveOneSpelling(t *testing.T) {
 		"", " ", "manifest", "manifest 1.0", "manifest  1.0 " + d, "manifest 1.0 " + d + " ", "manifest 1.0 " + d + "\r", "manifest v1.0 " + d, "manifest 1.0 " + strings.ToUpper(d),
 		"manifest 1.0 " + d[:63], "Manifest 1.0 " + d, "add 1.0 " + d, "file 1.0 05 " + d + " " + wheel, "file 1.0 +5 " + d + " " + wheel, "file 1.0 -5 " + d + " " + wheel,
 		"file 1.0 9007199254740992 " + d + " " + wheel, "file 1.1 5 " + d + " " + wheel, "file 1.0 5 " + d + " ", "file 1.0 5 " + d + " other-1.0.tar.gz", "yank", "yank 1.0 ", "yank 1.0 other-1.0.tar.gz",
-		"yank 2.0 " + wheel, "revocation", "revocation " + d + " x", "revocation x", "yank 1.0\x00", "\tyank 1.0", "yank 1.0 \u00a0", strings.Repeat("x", 600),
+		"yank 2.0 " + wheel, "revocation", "revocation " + d + " x", "revocation " + strings.Repeat("0", 64), "manifest 1.0 " + strings.Repeat("0", 64), "revocation x", "yank 1.0\x00", "\tyank 1.0", "yank 1.0 \u00a0", strings.Repeat("x", 600),
 	} {
 		_, err := roster.ParseIndex([]byte(header+bad+"\n"), x.Repository, pkg)
 		if err == nil {

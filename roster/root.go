@@ -172,7 +172,7 @@ func (d *Draft) checkKeyholders(seen keyring) error {
 		if err := seen.add(k.Key.PublicKey, fmt.Sprintf("keyholder %q", k.Name)); err != nil {
 			return err
 		}
-		if _, err := digest.Parse(k.Attestation); err != nil && k.Attestation != NoAttestation {
+		if d, err := digest.Parse(k.Attestation); k.Attestation != NoAttestation && (err != nil || d.IsZero()) {
 			return fmt.Errorf("keyholder %q: attestation is %q, wanted a SHA-256 in hex or %q", k.Name, k.Attestation, NoAttestation)
 		}
 		people = append(people, threshold.Person{Name: k.Name, Keys: []threshold.Key{threshold.Key(k.Key.Material())}})

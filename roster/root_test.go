@@ -45,6 +45,7 @@ func TestDraftRefusesWhatContradictsTheFormat(t *testing.T) {
 		"revoked in other packet":  {func(r *roster.Root) { r.Revoked = revoked(x, x.Snapshot.Repacked()) }, "wanted each key once"},
 		"revoked without reason":   {func(r *roster.Root) { r.Revoked = revoked(x, person("Mallory")); r.Revoked[0].Reason = "" }, "reason of a revocation"},
 		"attestation is no digest": {func(r *roster.Root) { r.Keyholders[0].Attestation = "yes" }, `attestation is "yes"`},
+		"attestation of zeros":     {func(r *roster.Root) { r.Keyholders[0].Attestation = strings.Repeat("0", 64) }, `attestation is "000`},
 		"name with an escape":      {func(r *roster.Root) { r.Keyholders[0].Name = "Ali\x1b[2Kce" }, "U+001B"},
 		"name turned around":       {func(r *roster.Root) { r.Keyholders[0].Name = "Ali\u202ece" }, "U+202E"},
 		"name not NFC":             {func(r *roster.Root) { r.Keyholders[0].Name = "Rene\u0301" }, "normal form C"},

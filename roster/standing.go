@@ -34,8 +34,9 @@ type Lineage struct {
 type Standing struct {
 	*List
 	established bool
-	lineage     []digest.Digest // the chain's digests, oldest first
-	by          []string        // who approved the last succession; nil if anchored or version 1
+	lineage     []digest.Digest  // the chain's digests, oldest first
+	former      []*pgp.PublicKey // keys of the chain's earlier lists, for messages only
+	by          []string         // who approved the last succession; nil if anchored or version 1
 	revoked     Revoked
 	repository  string
 }
@@ -121,6 +122,9 @@ func (r *Roster) Stands(l Lineage) (*Standing, error) {
 		}
 		if err != nil {
 			return nil, err
+		}
+		if s.List != nil {
+			s.former = union(s.former, s.List.keys)
 		}
 		s.List, s.lineage = list, append(s.lineage, list.digest)
 	}

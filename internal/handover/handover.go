@@ -122,11 +122,14 @@ func (k KeptSnapshot) Waited(period time.Duration, at time.Time) error {
 }
 
 func format(v any) ([]byte, error) {
-	b, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
 		return nil, fmt.Errorf("printing a handover file: %w", err)
 	}
-	return append(b, '\n'), nil
+	return b.Bytes(), nil
 }
 
 func parse(b []byte, want string, found *string, v any) error {
