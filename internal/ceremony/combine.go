@@ -1,0 +1,284 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rootward/rootward/internal/ceremony/change"
+	"github.com/rootward/rootward/internal/durable"
+	"github.com/rootward/rootward/internal/handover"
+	"github.com/rootward/rootward/internal/pgp"
+	"github.com/rootward/rootward/roster"
+	"github.com/rootward/rootward/roster/digest"
+)
+
+// What stands in a ceremony's output.
+const (
+	PublishName      = "publish"      // for the public repository, in its layout
+	SealedName       = "sealed"       // the revocations signed in advance, for an envelope
+	CertificatesName = "certificates" // by which people's gpg knows the signers
+	labelName        = "label.txt"
+)
+
+// A Result says what a ceremony has made.
+type Result struct {
+	Roster      *roster.Roster
+	Signed      []string // who signed
+	Missing     []string // who could have signed too
+	Revocations int
+	Transcript  digest.Digest // of the transcript, after this step
+}
+
+// Combine puts the signatures of everyone together, verifies the result by the
+// clients' own code, and writes it to a new folder, which appears whole or not
+// at all, after what was written was read again and verified again. Too few
+// signatures are refused, and the error names who is missing.
+func (s *Session) Combine(ctx context.Context, out string, at time.Time) (*Result, error) {
+	if _, err := os.Lstat(out); err == nil {
+		return nil, &RefusedError{Err: &durable.ExistsError{Path: out}, Do: "choose another folder for the output, or move this one away"}
+	}
+	signed, missing, err := s.Signers()
+	if err != nil {
+		return nil, err
+	}
+	files, err := s.output(signed, missing)
+	if err != nil {
+		return nil, err
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(filepath.Clean(out)), ".tmp-"+filepath.Base(out)+"-*")
+	if err != nil {
+		return nil, fmt.Errorf("making the output: %w", err)
+	}
+	defer os.RemoveAll(tmp) // gone already if it was renamed
+	if err := os.Chmod(tmp, 0o755); err != nil {
+		return nil, err
+	}
+	if err := writeFiles(tmp, files); err != nil {
+		return nil, fmt.Errorf("writing the output: %w", err)
+	}
+	verified, err := s.reread(ctx, tmp)
+	if err != nil {
+		return nil, fmt.Errorf("reading the output again: %w", err)
+	}
+	if err := os.Rename(tmp, out); err != nil {
+		return nil, fmt.Errorf("writing the output: %w", err)
+	}
+	if err := durable.SyncDir(filepath.Dir(filepath.Clean(out))); err != nil {
+		return nil, err
+	}
+	err = s.transcript.Add(at, "combine", eventCombined, map[string]any{
+		"digest": verified.Digest().String(), "version": verified.Version(), "signed": signed, "missing": missing,
+		"files": named(outputDigests(files)),
+	})
+	return &Result{verified, signed, missing, len(s.Draft.Revocations), s.Head()}, err
+}
+
+// outputDigests are those of the files that are not named by theirs.
+func outputDigests(files map[string][]byte) map[string]digest.Digest {
+	all := make(map[string]digest.Digest)
+	for path, raw := range files {
+		if !strings.HasPrefix(path, PublishName+"/map/") {
+			all[path] = digest.Sum(raw)
+		}
+	}
+	return all
+}
+
+// output makes the files of the output, each document verified.
+func (s *Session) output(signed, missing []string) (map[string][]byte, error) {
+	files := make(map[string][]byte)
+	for path, raw := range s.Draft.Files {
+		files[PublishName+"/"+path] = raw
+	}
+	combined := make([]roster.Signed, 0, 1+len(s.Draft.Revocations))
+	for i, doc := range s.Draft.Documents() {
+		asc, err := s.merge(doc)
+		if err != nil {
+			return nil, s.short(err, signed, missing)
+		}
+		combined = append(combined, roster.Signed{Document: doc.Raw, Signatures: asc})
+		dir := SealedName
+		if i == 0 {
+			dir = PublishName
+		}
+		files[dir+"/"+doc.Path], files[dir+"/"+roster.SignaturePath(doc.Path)] = doc.Raw, asc
+	}
+	verified, err := s.verify(combined[0], combined[1:])
+	if err != nil {
+		return nil, s.short(err, signed, missing)
+	}
+	files[SealedName+"/"+labelName] = []byte(s.label(verified))
+	return files, s.certificates(files)
+}
+
+// merge puts everyone's signatures over a document into one file.
+func (s *Session) merge(doc Document) ([]byte, error) {
+	var all []*pgp.SignatureFile
+	for i := range s.Holders {
+		asc, err := s.signature(&s.Holders[i], doc)
+		if err != nil {
+			return nil, err
+		}
+		if asc == nil {
+			continue
+		}
+		file, err := pgp.ParseSignatures(asc)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, file)
+	}
+	return pgp.Combine(all...)
+}
+
+// short adds to a refusal who has signed everything and who is missing.
+func (s *Session) short(err error, signed, missing []string) error {
+	if len(missing) == 0 {
+		return err
+	}
+	who := "nobody"
+	if len(signed) > 0 {
+		who = strings.Join(signed, ", ")
+	}
+	return refuse("signed by %s, missing %s", who, strings.Join(missing, ", ")).because(err).
+		do("have the missing keyholders sign: ceremony sign --record " + s.Dir + " --serial N")
+}
+
+// verify is what clients do: the roster by its predecessor, or at genesis by
+// its digest, and each revocation under it.
+func (s *Session) verify(signed roster.Signed, revocations []roster.Signed) (*roster.Roster, error) {
+	var r *roster.Roster
+	var err error
+	if s.Chain == nil {
+		r, err = roster.Trust(signed, s.Draft.Roster.Digest(), EmptyMap())
+	} else {
+		r, err = s.Chain.Last().Succeed(signed)
+	}
+	if err != nil {
+		return nil, err
+	}
+	keys := r.Root().OnlineKeys
+	if len(revocations) != len(keys) {
+		return nil, fmt.Errorf("%d revocations for %d online keys", len(revocations), len(keys))
+	}
+	for i, k := range keys {
+		if _, err := r.OpenRevocation(revocations[i], k.Key.ID()); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// reread verifies what stands in the folder of the output.
+func (s *Session) reread(ctx context.Context, dir string) (*roster.Roster, error) {
+	folder, err := OpenFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Close()
+	docs := s.Draft.Documents()
+	read := make([]roster.Signed, len(docs))
+	for i, doc := range docs {
+		sub := SealedName
+		if i == 0 {
+			sub = PublishName
+		}
+		if read[i], err = roster.FetchSigned(ctx, sub+"/"+doc.Path, roster.MaxRoster, folder.Fetch); err != nil {
+			return nil, err
+		}
+	}
+	for path, raw := range s.Draft.Files {
+		again, err := folder.Fetch(ctx, PublishName+"/"+path, maxInput)
+		if err != nil {
+			return nil, err
+		}
+		if digest.Sum(again) != digest.Sum(raw) {
+			return nil, fmt.Errorf("%s does not read as it was written", path)
+		}
+	}
+	return s.verify(read[0], read[1:])
+}
+
+// label is what is printed for the envelope of the sealed revocations.
+func (s *Session) label(r *roster.Roster) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "SEALED: revocations of the online keys of %s\n", r.Repository())
+	fmt.Fprintf(&b, "Ceremony %s, root roster %d, issued %s, expires %s.\n\n", s.Plan.Ceremony, r.Version(), r.Root().Issued, r.Root().Expires)
+	fmt.Fprintf(&b, "Open it when an online key may be in the wrong hands. Publish the files below in\nthe repository's folder revocations/: clients refuse the keys at once, for good.\n")
+	fmt.Fprintf(&b, "Destroy it once a newer root roster is public.\n\nRoot roster %d:\n", r.Version())
+	for _, line := range change.Digest(r.Digest()) {
+		fmt.Fprintf(&b, "  %s\n", line)
+	}
+	for i, doc := range s.Draft.Revocations {
+		k := r.Root().OnlineKeys[i]
+		fmt.Fprintf(&b, "\nOnline %s key %s\n  %s\n", k.Role, k.Key, doc.Path)
+		for _, line := range change.Digest(doc.Digest()) {
+			fmt.Fprintf(&b, "  %s\n", line)
+		}
+	}
+	return b.String()
+}
+
+// certificates adds those that the record holds: each card's, and each online
+// key's.
+func (s *Session) certificates(files map[string][]byte) error {
+	for _, h := range s.Holders {
+		name := certificateName(h.Card)
+		b, err := readFile(s.path(enrolmentsName, name), maxInput)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		files[CertificatesName+"/"+name] = b
+	}
+	online, err := s.onlineKeys()
+	if err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(online)) {
+		if c := online[id].Certificate; c != "" {
+			files[CertificatesName+"/"+id+".cert.asc"] = []byte(c)
+		}
+	}
+	return nil
+}
+
+// onlineKeys reads the handover files in the record, by the keys' ids.
+func (s *Session) onlineKeys() (map[string]handover.OnlineKey, error) {
+	all := make(map[string]handover.OnlineKey)
+	facts, _ := s.current().Facts["inputs"].([]any)
+	for _, f := range facts {
+		in, _ := f.(map[string]any)
+		if in["what"] != "online keys" {
+			continue
+		}
+		name, err := digest.Parse(fmt.Sprint(in["sha256"]))
+		if err != nil {
+			return nil, fmt.Errorf("reading the record: %w", err)
+		}
+		b, err := readFile(s.path(inputsName, name.String()), maxInput)
+		if err != nil {
+			return nil, fmt.Errorf("reading the record: %w", err)
+		}
+		if digest.Sum(b) != name {
+			return nil, refuse("input %s in the record was changed", name).do(swapped)
+		}
+		o, err := handover.ParseOnlineKeys(b)
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range o.Keys {
+			all[k.Key.ID().String()] = k
+		}
+	}
+	return all, nil
+}

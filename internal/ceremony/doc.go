@@ -1,0 +1,24 @@
+// Package ceremony conducts what the keyholders of a root do together: it
+// enrols cards, drafts a root roster from a plan, shows it, has it signed card
+// by card, combines the signatures, and keeps the record of all that.
+//
+// One plan goes in (package plan); it alone decides what is signed. From it come
+// the checks ([Checks]), the draft, the sentences that people hear before they
+// sign (package change), and the record: a folder with everything that went in
+// and came out, and a transcript that only grows (package transcript).
+//
+// The steps, in order, each of which can be repeated after an interruption:
+//
+//	Enrol      a card gets its secrets and its key      once for a card
+//	Load       a plan and all that it names are read    changes nothing
+//	Check      every check runs, each has its say       changes nothing
+//	Build      the draft is made, and verified whole    changes nothing
+//	           with throw-away keys in place of cards
+//	Begin      draft and inputs go into the record      once; again after Abandon
+//	Sign       one card signs each document             resumes: signed files stay
+//	Combine    production verification, output          once for an output folder
+//	Abandon    draft and signatures are destroyed       once for a draft
+//
+// The package never reads a clock or makes randomness, knows no terminal but a
+// [Desk] and no card but a [Card], and links no network.
+package ceremony

@@ -1,0 +1,343 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rootward/rootward/internal/ceremony/change"
+	"github.com/rootward/rootward/internal/durable"
+	"github.com/rootward/rootward/internal/pgp"
+	"github.com/rootward/rootward/internal/words"
+	"github.com/rootward/rootward/roster"
+	"github.com/rootward/rootward/roster/digest"
+)
+
+// A Signing is one keyholder's turn.
+type Signing struct {
+	Card Card
+	Desk Desk
+	At   time.Time
+	Rand io.Reader // for the positions of the words that are asked for
+
+	pin string // once a card has signed with it: asked for once a turn
+}
+
+// Sign has one card sign every document of the draft: the roster, and the
+// revocation of each online key.
+//
+// The holder sees the change in sentences and the digest in words, types two of
+// the words back, approves each override by its package's name, and only then
+// is asked for the PIN. Each signature is verified by the clients' own code
+// before it is written. What the card signed already is verified again and
+// kept, so that Sign can be repeated after any interruption.
+//
+// A keyholder signs one draft of a version: Sign refuses if the transcript says
+// that this key was asked to sign another that was not abandoned since.
+func (s *Session) Sign(ctx context.Context, t Signing) error {
+	h, err := s.holder(t.Card.Serial())
+	if err != nil {
+		return err
+	}
+	if err := s.oneDraft(h); err != nil {
+		return err
+	}
+	todo, err := s.unsigned(h)
+	if err != nil {
+		return err
+	}
+	state, err := t.Card.Look()
+	if err != nil {
+		return Judge(err)
+	}
+	s.show(t.Desk, h, state, todo)
+	if len(todo) == 0 {
+		t.Desk.Say(fmt.Sprintf("%s has signed everything already.", h.Name))
+		return nil
+	}
+	if err := s.confirm(&t, h); err != nil {
+		return err
+	}
+	for _, doc := range todo {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		t.Desk.Say("Signing " + doc.Path)
+		if err := s.signOne(&t, h, doc); err != nil {
+			return Judge(err)
+		}
+	}
+	return nil
+}
+
+// Wants refuses a card that is not one of this ceremony, before it is opened.
+func (s *Session) Wants(serial uint32) error {
+	_, err := s.holder(serial)
+	return err
+}
+
+// holder finds whose card this is.
+func (s *Session) holder(serial uint32) (*Holder, error) {
+	var serials []string
+	for i, h := range s.Holders {
+		if h.Card == serial {
+			return &s.Holders[i], nil
+		}
+		serials = append(serials, fmt.Sprintf("%d (%s)", h.Card, h.Name))
+	}
+	return nil, refuse("card %d is not one of this ceremony, wanted one of %s", serial, strings.Join(serials, ", ")).
+		do("check whose card this is; nothing was asked of it")
+}
+
+// oneDraft refuses if the transcript has this key sign another draft of the
+// version, unless that draft was abandoned.
+func (s *Session) oneDraft(h *Holder) error {
+	other := ""
+	for _, e := range s.transcript.Entries() {
+		switch {
+		case e.Event == eventAbandoned:
+			other = ""
+		case e.Event == eventSigning && e.Facts["key"] == h.Enrolment.Key.ID().String() &&
+			fmt.Sprint(e.Facts["version"]) == fmt.Sprint(s.Plan.Roster.Version) && e.Facts["roster"] != s.Draft.Roster.Digest().String():
+			other = fmt.Sprint(e.Facts["roster"])
+		}
+	}
+	if other != "" {
+		return refuse("%s has signed another draft of version %d (%s): a keyholder signs one", h.Name, s.Plan.Roster.Version, other).
+			do("abandon that draft first, in the room, so that it is destroyed and recorded")
+	}
+	return nil
+}
+
+func (s *Session) signaturePath(h *Holder, doc Document) string {
+	return s.path(signaturesName, fmt.Sprint(h.Card), filepath.FromSlash(roster.SignaturePath(doc.Path)))
+}
+
+// unsigned lists the documents that the holder's key has not signed yet, and
+// verifies the signatures over the others.
+func (s *Session) unsigned(h *Holder) ([]Document, error) {
+	var todo []Document
+	for _, doc := range s.Draft.Documents() {
+		asc, err := s.signature(h, doc)
+		if err != nil {
+			return nil, err
+		}
+		if asc == nil {
+			todo = append(todo, doc)
+		}
+	}
+	return todo, nil
+}
+
+// signature reads and verifies a signature that is there; nil if there is none.
+func (s *Session) signature(h *Holder, doc Document) ([]byte, error) {
+	asc, err := readFile(s.signaturePath(h, doc), pgp.MaxSignatureFile)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := verifyOne(doc, asc, h); err != nil {
+		return nil, refuse("the signature by %s over %s in the folder is not one over this draft", h.Name, doc.Path).because(err).do(swapped)
+	}
+	return asc, nil
+}
+
+// verifyOne checks that a file holds exactly the holder's signature over the
+// document, by the code with which clients verify.
+func verifyOne(doc Document, asc []byte, h *Holder) error {
+	file, err := pgp.ParseSignatures(asc)
+	if err != nil {
+		return err
+	}
+	ids, err := file.Verify(doc.Raw, []*pgp.PublicKey{h.Enrolment.Key.PublicKey})
+	if err != nil {
+		return err
+	}
+	if len(ids) != 1 || file.Len() != 1 {
+		return fmt.Errorf("%d signatures, of which %d by key %s, wanted one by it", file.Len(), len(ids), h.Enrolment.Key)
+	}
+	return nil
+}
+
+// show says which card this is and what it is to sign.
+func (s *Session) show(desk Desk, h *Holder, state CardState, todo []Document) {
+	desk.Say(fmt.Sprintf("Card %d of %s, key %s.", h.Card, h.Name, h.Enrolment.Key))
+	desk.Say(fmt.Sprintf("PIN tries left: %d.", state.PINTries))
+	for _, line := range s.Draft.Sentences() {
+		desk.Say(line)
+	}
+	for _, line := range change.Digest(s.Draft.Roster.Digest()) {
+		desk.Say(line)
+	}
+	if len(todo) > 0 {
+		desk.Say(fmt.Sprintf("To sign: %d documents, with the PIN once and a touch for each.", len(todo)))
+	}
+	for _, doc := range todo {
+		desk.Say(fmt.Sprintf("  %s  %s  %s", doc.Digest(), doc.Path, purpose(doc)))
+	}
+}
+
+func purpose(doc Document) string {
+	if strings.HasPrefix(doc.Path, "revocations/") {
+		return "(sealed, for an emergency)"
+	}
+	return "(the root roster)"
+}
+
+// confirm asks for two words of the digest, chosen by position, and for each
+// override by name. There is no way round it.
+func (s *Session) confirm(t *Signing, h *Holder) error {
+	first, second, err := twoPositions(t.Rand)
+	if err != nil {
+		return err
+	}
+	d := s.Draft.Roster.Digest()
+	spelt := words.Words(d[:])
+	answer, err := t.Desk.Ask(fmt.Sprintf("Type word %d and word %d of the digest", first+1, second+1))
+	if err != nil {
+		return err
+	}
+	given := strings.Fields(answer)
+	right := len(given) == 2 && strings.EqualFold(given[0], spelt[first]) && strings.EqualFold(given[1], spelt[second])
+	if err := s.note(t.At, "challenge", h, map[string]any{"words": []int{first + 1, second + 1}, "right": right}); err != nil {
+		return err
+	}
+	if !right {
+		return refuse("these are not word %d and word %d of the digest", first+1, second+1).
+			do("compare the digest with the one that was read aloud, then repeat the step")
+	}
+	if s.Draft.Anchor == nil {
+		return nil
+	}
+	for _, o := range s.Draft.Anchor.Overrides {
+		answer, err := t.Desk.Ask(fmt.Sprintf("OVERRIDES the maintainers of %s: %s. Type the package's name to approve", o.Package, o.Why))
+		if err != nil {
+			return err
+		}
+		approved := strings.TrimSpace(answer) == o.Package
+		if err := s.note(t.At, "override", h, map[string]any{"package": o.Package, "approved": approved}); err != nil {
+			return err
+		}
+		if !approved {
+			return refuse("%s has not approved the override of %s", h.Name, o.Package).do("abandon this draft and take the override out of the plan")
+		}
+	}
+	return nil
+}
+
+// twoPositions draws two different places among the words of a digest.
+func twoPositions(rand io.Reader) (first, second int, err error) {
+	var b [1]byte
+	draw := func() (int, error) {
+		_, err := io.ReadFull(rand, b[:])
+		return int(b[0]) % digest.Size, err // 256 is a multiple of 32: no bias
+	}
+	if first, err = draw(); err != nil {
+		return 0, 0, fmt.Errorf("drawing a word: %w", err)
+	}
+	for second = first; second == first; {
+		if second, err = draw(); err != nil {
+			return 0, 0, fmt.Errorf("drawing a word: %w", err)
+		}
+	}
+	return min(first, second), max(first, second), nil
+}
+
+// note adds an entry about a keyholder's turn.
+func (s *Session) note(at time.Time, event string, h *Holder, facts map[string]any) error {
+	facts["holder"], facts["card"], facts["key"] = h.Name, h.Card, h.Enrolment.Key.ID().String()
+	return s.transcript.Add(at, "sign", event, facts)
+}
+
+// signOne has the card sign one document. That it is about to is in the
+// transcript before the card is asked, so that no signature can come into being
+// without a trace.
+func (s *Session) signOne(t *Signing, h *Holder, doc Document) error {
+	facts := func() map[string]any {
+		return map[string]any{"path": doc.Path, "sha256": doc.Digest().String(),
+			"version": s.Plan.Roster.Version, "roster": s.Draft.Roster.Digest().String()}
+	}
+	if err := s.note(t.At, eventSigning, h, facts()); err != nil {
+		return err
+	}
+	asc, err := s.ask(t, h, doc)
+	if err != nil {
+		e := s.note(t.At, "not signed", h, map[string]any{"path": doc.Path, "why": err.Error()})
+		return errors.Join(err, e)
+	}
+	if err := verifyOne(doc, asc, h); err != nil {
+		return fmt.Errorf("verifying the signature of card %d: %w", h.Card, err)
+	}
+	path := s.signaturePath(h, doc)
+	if err := mkdirs(s.Dir, filepath.Dir(path)); err != nil {
+		return err
+	}
+	if err := durable.WriteNew(path, asc, 0o644); err != nil {
+		return err
+	}
+	t.Desk.Say("Signed and verified: " + doc.Path)
+	return s.note(t.At, eventSigned, h, facts())
+}
+
+// ask gets the signature from the card.
+func (s *Session) ask(t *Signing, h *Holder, doc Document) ([]byte, error) {
+	key := h.Enrolment.Key.PublicKey
+	typed := ""
+	pin := func(tries int) (_ string, err error) {
+		if typed = t.pin; typed == "" {
+			typed, err = askPIN(t.Desk, h, tries)
+		}
+		return typed, err
+	}
+	touch := func() { t.Desk.Say(fmt.Sprintf("TOUCH card %d now.", h.Card)) }
+	signer, err := t.Card.Signer(key.Public(), pin, touch)
+	if err != nil {
+		return nil, err
+	}
+	asc, err := pgp.Sign(t.Rand, doc.Raw, key, signer, t.At)
+	if err == nil {
+		t.pin = typed // it was the right one
+	}
+	return asc, err
+}
+
+// askPIN asks the holder for the PIN; at one try left, only after the holder's
+// name was typed.
+func askPIN(desk Desk, h *Holder, tries int) (string, error) {
+	if tries == 1 {
+		name, err := desk.Ask(fmt.Sprintf("ONE TRY LEFT: a wrong PIN blocks card %d. Type the holder's name to go on", h.Card))
+		if err != nil {
+			return "", err
+		}
+		if strings.TrimSpace(name) != h.Name {
+			return "", refuse("the name that was typed is not %s; the PIN was not asked for", h.Name)
+		}
+	}
+	return desk.Secret(fmt.Sprintf("PIN of card %d (%s), %d tries left", h.Card, h.Name, tries))
+}
+
+// Signers says who has signed every document of the draft, and who has not.
+func (s *Session) Signers() (signed, missing []string, err error) {
+	for i := range s.Holders {
+		todo, err := s.unsigned(&s.Holders[i])
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(todo) == 0 {
+			signed = append(signed, s.Holders[i].Name)
+		} else {
+			missing = append(missing, s.Holders[i].Name)
+		}
+	}
+	slices.Sort(signed)
+	slices.Sort(missing)
+	return signed, missing, nil
+}

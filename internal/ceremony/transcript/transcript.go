@@ -1,0 +1,232 @@
+// Package transcript has the record of one ceremony: a file of JSON lines to
+// which entries are only added. Each entry holds the SHA-256 of the line before
+// it, so that nothing can be changed, taken out or put in without changing all
+// that follows; and each is on the disk before [Transcript.Add] returns.
+//
+// A chain alone cannot show that its end was cut off: the digest of the last
+// line ([Transcript.Head]) is what people read aloud and sign.
+//
+// No secret belongs in a transcript, nor anything from which one could be
+// guessed; the package cannot know what is one, so its callers never pass any.
+package transcript
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/rootward/rootward/internal/durable"
+	"github.com/rootward/rootward/roster"
+	"github.com/rootward/rootward/roster/digest"
+)
+
+// MaxLine is the longest entry, in bytes, its line feed included.
+const MaxLine = 1 << 20
+
+// An Entry is one line.
+type Entry struct {
+	Number   int         `json:"n"` // 1 for the first
+	Previous roster.Ref  `json:"previous"`
+	At       roster.Time `json:"at"`
+	Step     string      `json:"step"`  // the command, such as "sign"
+	Event    string      `json:"event"` // what happened, such as "signed"
+	// Facts are what there is to know about it, by name.
+	Facts map[string]any `json:"facts,omitempty"`
+}
+
+// A Transcript is an open one. Its methods must not be called from several
+// goroutines at once; [Open]'s callers hold a lock on the ceremony's folder.
+type Transcript struct {
+	path    string
+	file    *os.File // nil: read only
+	entries []Entry
+	head    digest.Digest
+}
+
+// A ClockError says that the clock reads a time before the last entry's.
+type ClockError struct{ Clock, Last roster.Time }
+
+func (e *ClockError) Error() string {
+	return fmt.Sprintf("clock reads %s but the last transcript entry is %s", e.Clock, e.Last)
+}
+
+// ExitCode is 3: refused.
+func (e *ClockError) ExitCode() int { return 3 }
+
+// Hint says what to do next.
+func (e *ClockError) Hint() string {
+	return "compare the clock with two others in the room, set it, and repeat the step"
+}
+
+// A BrokenError says that a transcript is not one unbroken chain.
+type BrokenError struct {
+	Path    string
+	Line    int
+	Problem string
+}
+
+func (e *BrokenError) Error() string {
+	return fmt.Sprintf("transcript %q line %d: %s", e.Path, e.Line, e.Problem)
+}
+
+// ExitCode is 3: refused.
+func (e *BrokenError) ExitCode() int { return 3 }
+
+// Hint says what to do next.
+func (e *BrokenError) Hint() string {
+	return "the transcript was changed: compare it with its printed digests, and stop the ceremony"
+}
+
+// Create begins a transcript at a path where there is none.
+func Create(path string) (*Transcript, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("beginning the transcript: %w", err)
+	}
+	if err := durable.SyncDir(filepath.Dir(path)); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &Transcript{path: path, file: f}, nil
+}
+
+// Open reads a transcript, checks its chain, and opens it for more. A last line
+// that a crash cut short was never acknowledged: it is cut off, and an entry
+// says so. The error may be a [*BrokenError].
+func Open(path string, at time.Time) (*Transcript, error) {
+	t, torn, err := load(path)
+	if err != nil {
+		return nil, err
+	}
+	if t.file, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0); err != nil {
+		return nil, fmt.Errorf("opening the transcript: %w", err)
+	}
+	if len(torn) == 0 {
+		return t, nil
+	}
+	info, err := t.file.Stat()
+	if err == nil {
+		err = t.file.Truncate(info.Size() - int64(len(torn)))
+	}
+	if err == nil {
+		err = t.Add(at, "transcript", "repaired", map[string]any{"bytes cut off": len(torn), "their digest": digest.Sum(torn).String()})
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("repairing the transcript: %w", err), t.file.Close())
+	}
+	return t, nil
+}
+
+// Read reads a transcript and checks its chain, without opening it for more. A
+// last line that was cut short is left out.
+func Read(path string) (*Transcript, error) {
+	t, _, err := load(path)
+	return t, err
+}
+
+func load(path string) (*Transcript, []byte, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, fmt.Errorf("%q is no ceremony's folder: it has no transcript: %w", filepath.Dir(path), err)
+		}
+		return nil, nil, fmt.Errorf("reading the transcript: %w", err)
+	}
+	t := &Transcript{path: path}
+	for len(b) > 0 {
+		end := bytes.IndexByte(b, '\n')
+		if end < 0 {
+			return t, b, nil
+		}
+		if err := t.take(b[:end+1]); err != nil {
+			return nil, nil, err
+		}
+		b = b[end+1:]
+	}
+	return t, nil, nil
+}
+
+// take adds a line that was read.
+func (t *Transcript) take(line []byte) error {
+	bad := func(format string, args ...any) error {
+		return &BrokenError{t.path, len(t.entries) + 1, fmt.Sprintf(format, args...)}
+	}
+	dec := json.NewDecoder(bytes.NewReader(line))
+	dec.DisallowUnknownFields()
+	dec.UseNumber()
+	var e Entry
+	if err := dec.Decode(&e); err != nil {
+		return bad("not an entry: %v", err)
+	}
+	if again, err := format(e); err != nil || !bytes.Equal(again, line) {
+		return bad("it does not print back to the same bytes")
+	}
+	if e.Number != len(t.entries)+1 {
+		return bad("it says that it is entry %d", e.Number)
+	}
+	if e.Previous.Digest != t.head {
+		return bad("it follows a line with digest %q, found %q", e.Previous, roster.Ref{Digest: t.head})
+	}
+	t.entries, t.head = append(t.entries, e), digest.Sum(line)
+	return nil
+}
+
+func format(e Entry) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(e)
+	return b.Bytes(), err
+}
+
+// Add writes an entry, and returns when it is on the disk. A clock before the
+// last entry's is refused with a [*ClockError].
+func (t *Transcript) Add(at time.Time, step, event string, facts map[string]any) error {
+	e := Entry{Number: len(t.entries) + 1, Previous: roster.Ref{Digest: t.head}, At: roster.At(at), Step: step, Event: event, Facts: facts}
+	if err := t.CheckClock(at); err != nil {
+		return err
+	}
+	line, err := format(e)
+	if err != nil {
+		return fmt.Errorf("writing the transcript: %w", err)
+	}
+	if len(line) > MaxLine {
+		return fmt.Errorf("writing the transcript: an entry of %d bytes, wanted at most %d", len(line), MaxLine)
+	}
+	if _, err := t.file.Write(line); err != nil {
+		return fmt.Errorf("writing the transcript: %w", err)
+	}
+	if err := t.file.Sync(); err != nil {
+		return fmt.Errorf("writing the transcript: %w", err)
+	}
+	return t.take(line)
+}
+
+// CheckClock refuses a time before that of the last entry, with a
+// [*ClockError].
+func (t *Transcript) CheckClock(at time.Time) error {
+	if n := len(t.entries); n > 0 && roster.At(at).Before(t.entries[n-1].At.Time) {
+		return &ClockError{roster.At(at), t.entries[n-1].At}
+	}
+	return nil
+}
+
+// Entries returns the entries so far. The facts of those that were read have
+// numbers as json.Number.
+func (t *Transcript) Entries() []Entry { return append([]Entry(nil), t.entries...) }
+
+// Head is the digest of the last line, and so of the whole transcript; zero
+// while there is none.
+func (t *Transcript) Head() digest.Digest { return t.head }
+
+// Close closes the file.
+func (t *Transcript) Close() error {
+	if t.file == nil {
+		return nil
+	}
+	return t.file.Close()
+}
