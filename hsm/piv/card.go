@@ -27,33 +27,43 @@ type Card struct {
 
 // List gives the PIV cards that are in readers, in the order of their serial
 // numbers. Readers without a card, and cards without PIV, are left out. The
-// error is a [*hsm.ServiceError] when pcscd is not there; a card that another
-// program holds is a [*hsm.BusyError].
+// error is a [*hsm.ServiceError] when pcscd is not there. When a card cannot be
+// asked, because another program holds it (a [*hsm.BusyError]) or because it
+// lacks Yubico's extensions (a [*hsm.UnsupportedError]), List gives the others
+// and the error.
 func List() ([]Info, error) {
-	cards, _, err := scan()
-	return cards, err
+	seen, err := scan()
+	if err != nil {
+		return nil, err
+	}
+	return seen.cards, seen.problem
 }
 
-// scan lists the cards and counts the readers.
-func scan() ([]Info, int, error) {
+// A scanning is what was found in all readers.
+type scanning struct {
+	cards   []Info
+	readers int
+	problem error // why a card could not be asked, if one could not
+}
+
+func scan() (scanning, error) {
 	names, err := readers()
 	if err != nil {
-		return nil, 0, explain(hsm.Place{}, "", "listing readers", err)
+		return scanning{}, explain(hsm.Place{}, "listing readers", err)
 	}
-	var cards []Info
+	seen := scanning{readers: len(names)}
 	for _, name := range names {
 		info, err := probe(name)
 		switch {
-		case errors.Is(err, errNotPIV), isCode(err, codeNoCard, codeRemoved, codeUnresponsive, codeUnpowered,
-			codeUnknownReader, codeUnavailable, codeNotReady, codeNotTransacted, codeComm):
-			continue
-		case err != nil:
-			return nil, len(names), explain(hsm.Place{}, name, fmt.Sprintf("looking at the card in reader %q", name), err)
+		case err == nil:
+			seen.cards = append(seen.cards, info)
+		case errors.Is(err, errNotPIV), isGone(err), isCode(err, codeNotReady):
+		case seen.problem == nil:
+			seen.problem = explain(hsm.Place{}, fmt.Sprintf("looking at the card in reader %q", name), busy(hsm.Place{}, name, err))
 		}
-		cards = append(cards, info)
 	}
-	slices.SortFunc(cards, func(a, b Info) int { return cmp.Compare(a.Serial, b.Serial) })
-	return cards, len(names), nil
+	slices.SortFunc(seen.cards, func(a, b Info) int { return cmp.Compare(a.Serial, b.Serial) })
+	return seen, nil
 }
 
 func probe(reader string) (Info, error) {
@@ -68,7 +78,8 @@ func probe(reader string) (Info, error) {
 
 // Open finds the card with the serial number; 0 takes the only PIV card there
 // is. The error is a [*hsm.NoCardError], a [*hsm.ManyCardsError] that names the
-// cards, or one of [List].
+// cards, or one of [List]: a card that cannot be asked might be the one, or one
+// too many.
 func Open(serial uint32) (*Card, error) {
 	info, err := find(serial)
 	if err != nil {
@@ -78,25 +89,27 @@ func Open(serial uint32) (*Card, error) {
 }
 
 func find(serial uint32) (Info, error) {
-	cards, readers, err := scan()
+	seen, err := scan()
 	if err != nil {
 		return Info{}, err
 	}
 	var others []uint32
 	var found []Info
-	for _, card := range cards {
+	for _, card := range seen.cards {
 		others = append(others, card.Serial)
 		if serial == 0 || card.Serial == serial {
 			found = append(found, card)
 		}
 	}
 	switch {
-	case len(found) == 1:
-		return found[0], nil
 	case len(found) > 1:
 		return Info{}, &hsm.ManyCardsError{Serials: others}
+	case len(found) == 1 && (serial != 0 || seen.problem == nil):
+		return found[0], nil
+	case seen.problem != nil:
+		return Info{}, seen.problem
 	}
-	return Info{}, &hsm.NoCardError{Want: serial, Readers: readers, Others: others}
+	return Info{}, &hsm.NoCardError{Want: serial, Readers: seen.readers, Others: others}
 }
 
 // Serial gives the card's serial number.
@@ -135,7 +148,7 @@ func (c *Card) onWire(f func(*wire) error) error {
 	}
 	w, err := dial(reader)
 	if err != nil {
-		return err
+		return busy(c.place(), reader, err)
 	}
 	defer w.close()
 	_, serial, err := w.identify()
@@ -163,7 +176,7 @@ func (c *Card) onCard(f func(*piv.YubiKey) error) (err error) {
 	}
 	yk, err := piv.Open(reader)
 	if err != nil {
-		return err
+		return busy(c.place(), reader, err)
 	}
 	defer func() {
 		_ = yk.Close() // a card that is gone cannot be disconnected
@@ -222,7 +235,7 @@ func (c *Card) Generate(algorithm hsm.Algorithm, managementKey []byte) (crypto.P
 	case hasStatus(err, 0x6a80, 0x6a81, 0x6a86):
 		return nil, &hsm.UnsupportedError{Place: c.slot(), What: string(algorithm), Err: err}
 	default:
-		return nil, explain(c.slot(), c.reader, "generating a key", err)
+		return nil, explain(c.slot(), "generating a key", err)
 	}
 	if got, err := hsm.AlgorithmOf(pub); err != nil || got != algorithm {
 		return nil, &hsm.CardError{Place: c.slot(), Doing: "generating a key", Err: fmt.Errorf("card made %q, want %q", string(got), string(algorithm))}
@@ -251,7 +264,7 @@ func (c *Card) Evidence() (hsm.Evidence, error) {
 		return nil
 	})
 	if err != nil {
-		return hsm.Evidence{}, explain(c.slot(), c.reader, "reading the attestation", err)
+		return hsm.Evidence{}, explain(c.slot(), "reading the attestation", err)
 	}
 	return e, nil
 }

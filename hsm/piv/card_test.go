@@ -262,13 +262,11 @@ func TestPINTries(t *testing.T) {
 	if fmt.Sprint(told) != "[3 3 2 1 1]" {
 		t.Errorf("prompts were told %v tries, want [3 3 2 1 1]", told)
 	}
-	stop := errors.New("the keyholder walked away")
 	fault(t, cardPIN, vcard.BlockPUK, 1)
 	state, err := c.Inspect()
 	if err != nil || state.PINTries != 0 || state.PUKTries != 0 {
 		t.Errorf("state of a blocked card: %+v, %v", state, err)
 	}
-	_ = stop
 }
 
 func TestTouchAndRemoval(t *testing.T) {
@@ -376,12 +374,20 @@ func TestImportedKeyHasNoEvidence(t *testing.T) {
 	}
 }
 
+// A card that another program holds is named, and does not hide the others.
 func TestHeldByAnother(t *testing.T) {
 	c := open(t, cardImported)
 	raw(t, c, func(*yubikey.YubiKey) error {
 		var busy *hsm.BusyError
 		if _, err := c.Inspect(); !errors.As(err, &busy) {
 			t.Errorf("card held by another: %v, want a BusyError", err)
+		}
+		if _, err := piv.Open(serial(cardNew)); err != nil {
+			t.Errorf("another card meanwhile: %v", err)
+		}
+		all, err := piv.List()
+		if !errors.As(err, &busy) || len(all) != len(cards)-2 {
+			t.Errorf("List gives %d cards and %v, want the %d others and a BusyError", len(all), err, len(cards)-2)
 		}
 		return nil
 	})

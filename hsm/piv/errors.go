@@ -50,8 +50,17 @@ func isGone(err error) bool {
 		codeInvalidHandle, codeNotTransacted, codeComm, codeUnresponsive, codeUnknownReader)
 }
 
+// busy gives a [*hsm.BusyError] where a connection was refused because another
+// program holds the card, and err itself otherwise.
+func busy(place hsm.Place, reader string, err error) error {
+	if err != nil && (says(err, wordsBusy) || isCode(err, codeSharing)) {
+		return &hsm.BusyError{Place: place, Reader: reader, Err: err}
+	}
+	return err
+}
+
 // explain gives the error of package hsm for what PC/SC, piv-go or a card said.
-func explain(place hsm.Place, reader, doing string, err error) error {
+func explain(place hsm.Place, doing string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -69,8 +78,6 @@ func explain(place hsm.Place, reader, doing string, err error) error {
 		return err
 	case says(err, wordsService), isCode(err, codeNoService, codeServiceGone):
 		return &hsm.ServiceError{Err: err}
-	case says(err, wordsBusy), isCode(err, codeSharing):
-		return &hsm.BusyError{Place: place, Reader: reader, Err: err}
 	case isGone(err):
 		return &hsm.RemovedError{Place: place, Err: err}
 	}
@@ -78,7 +85,7 @@ func explain(place hsm.Place, reader, doing string, err error) error {
 }
 
 // explainSecret gives the error for a PIN or PUK that a card was offered.
-func explainSecret(place hsm.Place, reader string, secret hsm.Secret, doing string, err error) error {
+func explainSecret(place hsm.Place, secret hsm.Secret, doing string, err error) error {
 	var auth piv.AuthErr
 	switch {
 	case err == nil:
@@ -88,7 +95,7 @@ func explainSecret(place hsm.Place, reader string, secret hsm.Secret, doing stri
 	case errors.As(err, &auth):
 		return &hsm.PINError{Place: place, Secret: secret, Tries: auth.Retries}
 	}
-	return explain(place, reader, doing, err)
+	return explain(place, doing, err)
 }
 
 // isManagementAuth reports whether piv-go failed to prove the management key.
@@ -103,10 +110,10 @@ func (c *Card) explainManagement(err error) error {
 	case hasStatus(err, 0x6a80, 0x6a86, 0x6d00, 0x6a88):
 		return &hsm.UnsupportedError{Place: c.place(), What: "proving the management key in the way that its firmware suggests", Err: err}
 	case isGone(err):
-		return explain(c.place(), c.reader, "proving the management key", err)
+		return explain(c.place(), "proving the management key", err)
 	}
 	if _, refused := status(err); refused || strings.Contains(err.Error(), "challenge failed") {
 		return &hsm.ManagementKeyError{Place: c.place()}
 	}
-	return explain(c.place(), c.reader, "proving the management key", err)
+	return explain(c.place(), "proving the management key", err)
 }

@@ -16,18 +16,18 @@ import (
 func (c *Card) Inspect() (State, error) {
 	s := State{Info: Info{Serial: c.serial, Firmware: c.firmware}}
 	if err := c.onWire(func(w *wire) error { return s.readSecrets(w) }); err != nil {
-		return State{}, explain(c.place(), c.reader, "inspecting the card", err)
+		return State{}, explain(c.place(), "inspecting the card", err)
 	}
 	err := c.onCard(func(yk *piv.YubiKey) error {
+		s.Reader = c.reader // ours while onCard runs
 		if s.DefaultManagementKey == Unknown {
 			s.DefaultManagementKey = probeManagementKey(yk)
 		}
 		return s.readSlot(yk)
 	})
 	if err != nil {
-		return State{}, explain(c.slot(), c.reader, "inspecting the card", err)
+		return State{}, explain(c.slot(), "inspecting the card", err)
 	}
-	s.Reader = c.reader
 	return s, nil
 }
 

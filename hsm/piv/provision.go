@@ -29,11 +29,11 @@ func (c *Card) SetSecrets(old, new Secrets) error {
 	}{
 		{hsm.PIN, func() error {
 			err := c.onCard(func(yk *piv.YubiKey) error { return yk.SetPIN(old.PIN, new.PIN) })
-			return explainSecret(c.place(), c.reader, hsm.PIN, "setting the PIN", err)
+			return explainSecret(c.place(), hsm.PIN, "setting the PIN", err)
 		}},
 		{hsm.PUK, func() error {
 			err := c.onCard(func(yk *piv.YubiKey) error { return yk.SetPUK(old.PUK, new.PUK) })
-			return explainSecret(c.place(), c.reader, hsm.PUK, "setting the PUK", err)
+			return explainSecret(c.place(), hsm.PUK, "setting the PUK", err)
 		}},
 		{hsm.ManagementKey, func() error { return c.setManagementKey(old.ManagementKey, new.ManagementKey) }},
 	}
@@ -55,13 +55,13 @@ func (c *Card) setManagementKey(old, new []byte) error {
 	case isManagementAuth(err) && !hasStatus(err, 0x6a80):
 		return c.explainManagement(err)
 	case !hasStatus(err, 0x6a80):
-		return explain(c.place(), c.reader, "setting the management key", err)
+		return explain(c.place(), "setting the management key", err)
 	}
 	err = c.onWire(func(w *wire) error { return w.setManagementKey3DES(old, new) })
 	if hasStatus(err, 0x6982) {
 		return &hsm.ManagementKeyError{Place: c.place()}
 	}
-	return explain(c.place(), c.reader, "setting a 3DES management key", err)
+	return explain(c.place(), "setting a 3DES management key", err)
 }
 
 // Provision makes a root key on a card that is as it left the factory: it

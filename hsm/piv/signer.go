@@ -35,7 +35,7 @@ func (c *Card) Signer(pub crypto.PublicKey, pin func(tries int) (string, error),
 		return nil, err
 	}
 	if err := c.onCard(func(yk *piv.YubiKey) error { return c.checkKey(yk, pub) }); err != nil {
-		return nil, explain(c.slot(), c.reader, "looking at the slot's key", err)
+		return nil, explain(c.slot(), "looking at the slot's key", err)
 	}
 	return &signer{card: c, pub: pub, pin: pin, touch: touch}, nil
 }
@@ -99,7 +99,7 @@ func (s *signer) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]
 	var sig []byte
 	err = c.onCard(func(yk *piv.YubiKey) error {
 		if err := yk.VerifyPIN(pin); err != nil {
-			return explainSecret(c.slot(), c.reader, hsm.PIN, "verifying the PIN", err)
+			return explainSecret(c.slot(), hsm.PIN, "verifying the PIN", err)
 		}
 		// The PIN is verified; piv-go must not verify it again.
 		key, err := yk.PrivateKey(piv.SlotSignature, s.pub, piv.KeyAuth{PINPolicy: piv.PINPolicyNever})
@@ -120,7 +120,7 @@ func (s *signer) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]
 		return err
 	})
 	if err != nil {
-		return nil, explain(c.slot(), c.reader, "signing", err)
+		return nil, explain(c.slot(), "signing", err)
 	}
 	if !verify(s.pub, digest, sig, opts) {
 		return nil, &hsm.SignatureError{Place: c.slot()}
@@ -137,7 +137,7 @@ func (s *signer) askPIN() (string, error) {
 		return err
 	})
 	if err != nil {
-		return "", explain(c.slot(), c.reader, "asking for the tries left", err)
+		return "", explain(c.slot(), "asking for the tries left", err)
 	}
 	if tries == 0 {
 		return "", &hsm.BlockedError{Place: c.slot(), Secret: hsm.PIN}

@@ -15,8 +15,7 @@ import (
 const driver = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
 
 // Missing says which parts of the system a room needs and does not find, and how
-// to get them on Debian; it is empty when all are there. Whether the kernel
-// allows namespaces shows only at [Start].
+// to get them on Debian; it is empty when all are there.
 func Missing() []string {
 	var missing []string
 	if _, err := findPCSCD(); err != nil {
@@ -25,7 +24,25 @@ func Missing() []string {
 	if _, err := os.Stat(driver); err != nil {
 		missing = append(missing, "vpcd is not installed (apt install vsmartcard-vpcd)")
 	}
+	if err := tryNamespaces(); err != nil {
+		missing = append(missing, fmt.Sprintf("the kernel allows no namespaces (%v; be root with CAP_SYS_ADMIN, or allow user namespaces)", err))
+	}
 	return missing
+}
+
+// tryNamespaces runs a program that does nothing in namespaces like the room's.
+func tryNamespaces() error {
+	try := func(userns bool) error {
+		cmd := exec.Command("/bin/sh", "-c", "mount -t tmpfs room /run")
+		cmd.SysProcAttr = namespaces(userns)
+		cmd.SysProcAttr.Pdeathsig = 0 // it ends by itself
+		return cmd.Run()
+	}
+	err := try(os.Geteuid() != 0)
+	if err != nil && os.Geteuid() == 0 {
+		err = try(true)
+	}
+	return err
 }
 
 func findPCSCD() (string, error) {
