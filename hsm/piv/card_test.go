@@ -5,6 +5,7 @@ package piv_test
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -13,6 +14,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +157,15 @@ func TestOldCard(t *testing.T) {
 	if _, err := signer(t, c, pub, typed(secrets.PIN, nil), nil).Sign(nil, digest[:], crypto.SHA384); err != nil {
 		t.Error(err)
 	}
+	wantWrongKey(t, c, "by its attestation")
+}
+
+func wantWrongKey(t *testing.T, c *piv.Card, how string) {
+	t.Helper()
+	var wrong *hsm.WrongKeyError
+	if _, err := c.Signer(anotherKey(t), typed("1", nil), nil); !errors.As(err, &wrong) || wrong.Detail != how {
+		t.Errorf("Signer for another key: %v, want a WrongKeyError %s", err, how)
+	}
 }
 
 // A card that claims 5.7 and takes only 3DES management keys.
@@ -196,6 +207,83 @@ func TestMuteCard(t *testing.T) {
 	if _, err := signer(t, c, anotherKey(t), typed(secrets.PIN, nil), nil).Sign(nil, digest[:], crypto.SHA384); !errors.As(err, &bad) {
 		t.Errorf("signing for another key: %v, want a SignatureError", err)
 	}
+
+	// With a certificate in the slot, that tells.
+	fault(t, cardMute, vcard.NoMetadata, 0)
+	raw(t, c, func(yk *yubikey.YubiKey) error {
+		return yk.SetCertificate(secrets.ManagementKey, yubikey.SlotSignature, certify(t, pub))
+	})
+	fault(t, cardMute, vcard.NoMetadata, 1)
+	wantWrongKey(t, c, "by its certificate")
+	state, err := c.Inspect()
+	if err != nil || !state.Certificate || state.Key == nil || !pub.(*ecdsa.PublicKey).Equal(state.Key.Public) {
+		t.Errorf("state is %+v, %v; want the certificate's key", state, err)
+	}
+}
+
+// certify makes some certificate of the key.
+func certify(t *testing.T, pub crypto.PublicKey) *x509.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, pub, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert
+}
+
+// What a used card holds is not overwritten.
+func TestUsedCardIsRefused(t *testing.T) {
+	fault(t, cardForeign, vcard.NotPIV, 0)
+	defer fault(t, cardForeign, vcard.NotPIV, 1)
+	c := open(t, cardForeign)
+	raw(t, c, func(yk *yubikey.YubiKey) error {
+		return yk.SetManagementKey(yubikey.DefaultManagementKey, secrets.ManagementKey)
+	})
+	var management *hsm.ManagementKeyError
+	if err := provisionAgain(c); !errors.As(err, &management) {
+		t.Errorf("Provision with another management key: %v, want a ManagementKeyError", err)
+	}
+	raw(t, c, func(yk *yubikey.YubiKey) error {
+		return yk.SetCertificate(secrets.ManagementKey, yubikey.SlotSignature, certify(t, anotherKey(t)))
+	})
+	var occupied *hsm.OccupiedError
+	if err := generateAgain(c); !errors.As(err, &occupied) || occupied.What != "a certificate" {
+		t.Errorf("Generate over a certificate: %v, want an OccupiedError", err)
+	}
+	raw(t, c, func(yk *yubikey.YubiKey) error { return yk.SetPUK(yubikey.DefaultPUK, secrets.PUK) })
+	if err := provisionAgain(c); !errors.As(err, &occupied) || !strings.Contains(occupied.What, "PUK") {
+		t.Errorf("Provision with another PUK: %v, want an OccupiedError", err)
+	}
+	raw(t, c, func(yk *yubikey.YubiKey) error {
+		return errors.Join(yk.SetPUK(secrets.PUK, yubikey.DefaultPUK), yk.SetPIN(yubikey.DefaultPIN, secrets.PIN))
+	})
+	if err := provisionAgain(c); !errors.As(err, &occupied) || !strings.Contains(occupied.What, "PIN") {
+		t.Errorf("Provision with another PIN: %v, want an OccupiedError", err)
+	}
+	weak := secrets
+	weak.PIN = "123456"
+	var weakError *hsm.WeakSecretError
+	if _, _, err := c.Provision(hsm.P384, weak); !errors.As(err, &weakError) {
+		t.Errorf("Provision with a weak PIN: %v, want a WeakSecretError", err)
+	}
+	if err := c.SetSecrets(secrets, weak); !errors.As(err, &weakError) {
+		t.Errorf("SetSecrets with a weak PIN: %v, want a WeakSecretError", err)
+	}
+	if _, err := c.Generate(hsm.RSA2048, secrets.ManagementKey); err == nil || !strings.Contains(err.Error(), `algorithm is "RSA-2048"`) {
+		t.Errorf("Generate RSA-2048: %v, want a refusal", err)
+	}
+	if _, err := c.Signer(ed25519.PublicKey(make([]byte, 32)), typed("1", nil), nil); err == nil || !strings.Contains(err.Error(), "not supported") {
+		t.Errorf("Signer for Ed25519: %v, want a refusal", err)
+	}
 }
 
 func anotherKey(t *testing.T) crypto.PublicKey {
@@ -221,10 +309,7 @@ func TestSignerWantsItsKey(t *testing.T) {
 // A PIN goes wrong, until it is blocked; the card is asked before the keyholder.
 func TestPINTries(t *testing.T) {
 	c, pub, _ := provision(t, cardPIN)
-	var wrongKey *hsm.WrongKeyError
-	if _, err := c.Signer(anotherKey(t), typed("1", nil), nil); !errors.As(err, &wrongKey) {
-		t.Errorf("Signer for another key: %v, want a WrongKeyError", err)
-	}
+	wantWrongKey(t, c, "by its metadata")
 	sign := func(pin string, told *[]int) error {
 		_, err := signer(t, c, pub, typed(pin, told), nil).Sign(nil, digest[:], crypto.SHA384)
 		return err
@@ -266,6 +351,9 @@ func TestPINTries(t *testing.T) {
 	state, err := c.Inspect()
 	if err != nil || state.PINTries != 0 || state.PUKTries != 0 {
 		t.Errorf("state of a blocked card: %+v, %v", state, err)
+	}
+	if err := c.SetSecrets(secrets, piv.Secrets{PIN: "161803", PUK: "24681357", ManagementKey: secrets.ManagementKey}); !errors.As(err, &blocked) {
+		t.Errorf("SetSecrets on a blocked card: %v, want a BlockedError", err)
 	}
 }
 
