@@ -41,6 +41,16 @@ func (e *StateError) Hint() string {
 	return "look for a failing disk or another program; then restore the directory from a copy, or move it away and begin with init and the pinned digest (what it remembered is lost)"
 }
 
+// damaged returns the StateError for a file, or err itself if it says which
+// file is damaged already.
+func damaged(file, problem string, err error) error {
+	var e *StateError
+	if errors.As(err, &e) {
+		return err
+	}
+	return &StateError{File: file, Problem: problem, Err: err}
+}
+
 // ErrNoState is wrapped by the error for a directory without a pin.
 var ErrNoState = errors.New("no client state; make it with init")
 
@@ -115,29 +125,28 @@ func (d directory) write(name string, data []byte) error {
 			return err
 		}
 	}
+	if err := d.plain(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	if err := d.makeParents(name); err != nil {
 		return err
 	}
 	return durable.Replace(d.file(name), data, 0o600)
 }
 
+// makeParents makes the directories of a file that are not there.
 func (d directory) makeParents(name string) error {
 	parts := strings.Split(name, "/")
 	for i := 1; i < len(parts); i++ {
 		dir := strings.Join(parts[:i], "/")
-		err := os.Mkdir(d.file(dir), 0o700)
-		if err == nil {
-			if err := durable.SyncDir(filepath.Dir(d.file(dir))); err != nil {
-				return err
-			}
+		if _, err := os.Lstat(d.file(dir)); err == nil {
 			continue
 		}
-		info, statErr := os.Lstat(d.file(dir))
-		switch {
-		case statErr != nil:
+		if err := os.Mkdir(d.file(dir), 0o700); err != nil {
 			return err
-		case !info.IsDir():
-			return &StateError{File: d.file(dir), Problem: fmt.Sprintf("found a %s, wanted a directory", kind(info.Mode()))}
+		}
+		if err := durable.SyncDir(filepath.Dir(d.file(dir))); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -128,7 +128,7 @@ func (m *memory) loadChain() error {
 		err = fmt.Errorf("its repository is %q, wanted %q", first.Repository(), m.pin.repository)
 	}
 	if err != nil {
-		return &StateError{File: m.dir.file(name), Problem: "it is not the pinned roster", Err: err}
+		return damaged(m.dir.file(name), "it is not the pinned roster", err)
 	}
 	m.accept(first)
 	for {
@@ -142,7 +142,7 @@ func (m *memory) loadChain() error {
 		}
 		next, err := m.newest().Succeed(s)
 		if err != nil {
-			return &StateError{File: m.dir.file(name), Problem: "it does not follow the roster before it", Err: err}
+			return damaged(m.dir.file(name), "it does not follow the roster before it", err)
 		}
 		m.accept(next)
 	}
@@ -223,7 +223,7 @@ func (m *memory) loadEarlier() (bool, error) {
 	}
 	r, err := m.openEarlier(s)
 	if err != nil {
-		return false, &StateError{File: m.dir.file(name), Problem: "it is not the roster before its successor", Err: err}
+		return false, damaged(m.dir.file(name), "it is not the roster before its successor", err)
 	}
 	m.earlier = append(m.earlier, r)
 	return true, nil
@@ -258,7 +258,7 @@ func (m *memory) loadOnline() error {
 			err = m.openOnline(s, pgp.KeyID(id))
 		}
 		if err != nil {
-			return &StateError{File: m.dir.file(name), Problem: "it is not a revocation of an online key", Err: err}
+			return damaged(m.dir.file(name), "it is not a revocation of an online key", err)
 		}
 	}
 	return nil
@@ -321,7 +321,7 @@ func (m *memory) loadKeys() error {
 			err = fmt.Errorf("its digest is %s", rev.Digest())
 		}
 		if err != nil {
-			return &StateError{File: m.dir.file(name), Problem: "it is not the revocation that its name says", Err: err}
+			return damaged(m.dir.file(name), "it is not the revocation that its name says", err)
 		}
 		m.acceptKey(rev, s)
 	}
@@ -371,7 +371,7 @@ func (m *memory) loadSnapshot() error {
 		}
 	}
 	if version == 0 {
-		return nil
+		return m.sweepSnapshots("")
 	}
 	name := m.snapshotFile(version, sum)
 	s, err := m.dir.readSigned(name, roster.MaxSnapshot)
@@ -382,7 +382,7 @@ func (m *memory) loadSnapshot() error {
 		return err
 	}
 	m.snapshot = &keptSnapshot{version, s}
-	return nil
+	return m.sweepSnapshots(name)
 }
 
 // addSnapshot remembers a verified snapshot in place of the one before.
@@ -391,24 +391,24 @@ func (m *memory) addSnapshot(version uint64, s roster.Signed) error {
 	if err := m.dir.writeSigned(name, s); err != nil {
 		return err
 	}
-	old := m.snapshot
 	m.snapshot = &keptSnapshot{version, s}
-	if old != nil && old.version != version {
-		name := m.snapshotFile(old.version, digest.Sum(old.signed.Document))
-		return m.dir.remove(name, roster.SignaturePath(name))
-	}
-	return m.forgetFloors()
+	return m.sweepSnapshots(name)
 }
 
-// forgetFloors removes the snapshots remembered under former floors.
-func (m *memory) forgetFloors() error {
-	names, err := m.dir.names(snapshotDir)
-	if err != nil {
-		return err
-	}
-	for _, n := range names {
-		if n != strconv.FormatUint(m.floor, 10) {
-			if err := m.dir.remove(snapshotDir + "/" + n); err != nil {
+// sweepSnapshots removes all but the snapshot that is remembered: older ones,
+// those remembered under former floors, and what a program left that was
+// killed.
+func (m *memory) sweepSnapshots(keep string) error {
+	for _, d := range []string{snapshotDir, m.snapshotsDir()} {
+		names, err := m.dir.names(d)
+		if err != nil {
+			return err
+		}
+		for _, n := range names {
+			if n = d + "/" + n; n == m.snapshotsDir() || n == keep || n == roster.SignaturePath(keep) {
+				continue
+			}
+			if err := m.dir.remove(n); err != nil {
 				return err
 			}
 		}

@@ -504,4 +504,3 @@ func TestKnown(t *testing.T) {
 		t.Errorf("asked for %q, want no request", got)
 	}
 }
-

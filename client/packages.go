@@ -67,7 +67,7 @@ func (m *memory) loadPackage(name string) (*packageMemory, error) {
 	file := p.dir + "/" + recordFile
 	b, err := m.dir.read(file, maxRecordFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return p, nil
+		return p, p.sweep()
 	}
 	if err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func (m *memory) loadPackage(name string) (*packageMemory, error) {
 		err = fmt.Errorf("it is of package %q of %q, wanted %q of %q", p.record.Package, p.record.Repository, name, m.pin.repository)
 	}
 	if err != nil {
-		return nil, &StateError{File: m.dir.file(file), Problem: "it is not this package's record", Err: err}
+		return nil, damaged(m.dir.file(file), "it is not this package's record", err)
 	}
 	for _, l := range p.record.Chain {
 		s, err := p.readList(l)
@@ -85,7 +85,7 @@ func (m *memory) loadPackage(name string) (*packageMemory, error) {
 		}
 		p.chain = append(p.chain, s)
 	}
-	return p, nil
+	return p, p.sweep()
 }
 
 func parseRecord(b []byte) (record, error) {
@@ -227,7 +227,7 @@ func (p *packageMemory) rememberChain(chain []roster.Signed) error {
 	return p.store()
 }
 
-// store writes the record and then removes what it no longer names.
+// store writes the record, which counts from then on.
 func (p *packageMemory) store() error {
 	b, err := p.record.format()
 	if err != nil {
@@ -236,6 +236,12 @@ func (p *packageMemory) store() error {
 	if err := p.m.dir.write(p.dir+"/"+recordFile, b); err != nil {
 		return err
 	}
+	return p.sweep()
+}
+
+// sweep removes what the record does not name: what it named before, and what
+// a program left that was killed.
+func (p *packageMemory) sweep() error {
 	keep := map[string]bool{recordFile: true, p.record.Index.String(): true}
 	for _, l := range p.record.Chain {
 		keep[l.List.String()], keep[l.Signatures.String()] = true, true

@@ -1,0 +1,199 @@
+package client_test
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rootward/rootward/client"
+	"github.com/rootward/rootward/roster"
+)
+
+// source returns the source of a server that answers with h.
+func source(t *testing.T, h http.HandlerFunc) *client.HTTPSource {
+	t.Helper()
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	src, err := client.NewHTTPSource(server.URL + "/base")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return src
+}
+
+func readAll(ctx context.Context, src client.Source, path string, limit int64) (string, error) {
+	r, err := src.Open(ctx, path, limit)
+	if err != nil {
+		return "", err
+	}
+	b, err := io.ReadAll(r)
+	return string(b), errors.Join(err, r.Close())
+}
+
+func TestHTTPPaths(t *testing.T) {
+	var got, agent, encoding string
+	src := source(t, func(w http.ResponseWriter, r *http.Request) {
+		got, agent, encoding = r.URL.EscapedPath(), r.UserAgent(), r.Header.Get("Accept-Encoding")
+	})
+	for path, want := range map[string]string{
+		"latest":                         "/base/latest",
+		"files/ab/example-1!2.0+x.zip":   "/base/files/ab/example-1%212.0%2Bx.zip",
+		"files/ab/a b?c#d%e/../f":        "/base/files/ab/a%20b%3Fc%23d%25e/../f",
+		"key-revocations/ab.json.asc":    "/base/key-revocations/ab.json.asc",
+		"lists/example/ab.countersign.a": "/base/lists/example/ab.countersign.a",
+	} {
+		if _, err := readAll(t.Context(), src, path, 10); err != nil || got != want {
+			t.Errorf("path %q was asked for as %q (%v), want %q", path, got, err, want)
+		}
+	}
+	if !strings.HasPrefix(agent, "rootward-client/") || encoding != "identity" {
+		t.Errorf("User-Agent is %q and Accept-Encoding %q", agent, encoding)
+	}
+}
+
+func TestHTTPStatus(t *testing.T) {
+	for status, absent := range map[int]bool{404: true, 410: true, 403: false, 429: false, 500: false, 503: false, 204: false, 206: false} {
+		src := source(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(status) })
+		_, err := readAll(t.Context(), src, "latest", 10)
+		if err == nil || errors.Is(err, roster.ErrAbsent) != absent {
+			t.Errorf("status %d: got %v, want absent %v", status, err, absent)
+		}
+	}
+}
+
+func TestHTTPLimit(t *testing.T) {
+	for name, announce := range map[string]bool{"announced": true, "not announced": false} {
+		src := source(t, func(w http.ResponseWriter, r *http.Request) {
+			if !announce {
+				w.(http.Flusher).Flush() // so that the length is not known
+			}
+			_, _ = io.WriteString(w, "0123456789")
+		})
+		if got, err := readAll(t.Context(), src, "x", 10); err != nil || got != "0123456789" {
+			t.Errorf("%s, at the limit: got %q, %v", name, got, err)
+		}
+		_, err := readAll(t.Context(), src, "x", 9)
+		var long *client.TooLongError
+		if !errors.As(err, &long) || long.Limit != 9 {
+			t.Errorf("%s, beyond the limit: got %v, want a TooLongError", name, err)
+		}
+	}
+}
+
+func TestHTTPCutShort(t *testing.T) {
+	src := source(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "10")
+		_, _ = io.WriteString(w, "01234")
+	})
+	if got, err := readAll(t.Context(), src, "x", 10); err == nil {
+		t.Errorf("got %q, want an error for an answer that is cut short", got)
+	}
+}
+
+// A small answer cannot grow on the way.
+func TestHTTPCompressed(t *testing.T) {
+	src := source(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		z := gzip.NewWriter(w)
+		_, _ = io.WriteString(z, strings.Repeat("0", 1<<20))
+		_ = z.Close()
+	})
+	if _, err := readAll(t.Context(), src, "x", 1<<20); err == nil || !strings.Contains(err.Error(), `encoded as "gzip"`) {
+		t.Errorf("got %v, want an error for the encoding", err)
+	}
+}
+
+func TestHTTPRedirects(t *testing.T) {
+	var hops int
+	src := source(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/elsewhere"):
+			http.Redirect(w, r, "https://"+r.Host+"/x", http.StatusFound)
+		case hops > 0:
+			hops--
+			http.Redirect(w, r, "/again", http.StatusFound)
+		default:
+			_, _ = io.WriteString(w, "there")
+		}
+	})
+	hops = 3
+	if got, err := readAll(t.Context(), src, "x", 10); err != nil || got != "there" {
+		t.Errorf("3 redirects: got %q, %v", got, err)
+	}
+	hops = 4
+	if _, err := readAll(t.Context(), src, "x", 10); err == nil || !strings.Contains(err.Error(), "more than 3 redirects") {
+		t.Errorf("4 redirects: got %v, want an error", err)
+	}
+	hops = 0
+	if _, err := readAll(t.Context(), src, "elsewhere", 10); err == nil || !strings.Contains(err.Error(), "from http to") {
+		t.Errorf("another scheme: got %v, want an error", err)
+	}
+}
+
+// A redirect never leads from https to http, where the network could answer.
+func TestHTTPSStaysHTTPS(t *testing.T) {
+	plain := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("the client went on in plain HTTP")
+	}))
+	defer plain.Close()
+	if err := client.CheckRedirect(httptest.NewRequest("GET", plain.URL, nil), []*http.Request{httptest.NewRequest("GET", "https://packages.example/", nil)}); err == nil {
+		t.Error("a redirect from https to http was followed")
+	}
+}
+
+func TestHTTPSlow(t *testing.T) {
+	gone := make(chan struct{})
+	src := source(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "0")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done() // and then nothing, until the client has gone
+		close(gone)
+	})
+	src.SetWindow(50 * time.Millisecond)
+	_, err := readAll(t.Context(), src, "x", 10)
+	if err == nil || !strings.Contains(err.Error(), "fewer than") {
+		t.Fatalf("got %v, want an error for being too slow", err)
+	}
+	<-gone
+}
+
+// An answer that keeps the rate may take longer than one window.
+func TestHTTPLongButFastEnough(t *testing.T) {
+	const pieces = 5
+	src := source(t, func(w http.ResponseWriter, r *http.Request) {
+		for range pieces {
+			_, _ = w.Write(make([]byte, client.MinRate))
+			w.(http.Flusher).Flush()
+			<-time.After(40 * time.Millisecond)
+		}
+	})
+	src.SetWindow(120 * time.Millisecond)
+	got, err := readAll(t.Context(), src, "x", pieces*client.MinRate)
+	if err != nil || len(got) != pieces*client.MinRate {
+		t.Fatalf("got %d bytes (%v), want %d", len(got), err, pieces*client.MinRate)
+	}
+}
+
+func TestNewHTTPSource(t *testing.T) {
+	for _, bad := range []string{"", "packages.example", "ftp://packages.example", "file:///etc", "https://", "https://packages.example/?x=1", "https://packages.example/#x", "https://packages.example/?", "http://[", "https://u:secret@packages.example/?x"} {
+		_, err := client.NewHTTPSource(bad)
+		if err == nil {
+			t.Errorf("URL %q was taken, want an error", bad)
+		} else if strings.Contains(err.Error(), "secret") {
+			t.Errorf("the error shows a password: %v", err)
+		}
+	}
+	src, err := client.NewHTTPSource("http://u:secret@127.0.0.1:1/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readAll(t.Context(), src, "latest", 10); err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("got %v, want an error without the password", err)
+	}
+}
