@@ -163,11 +163,11 @@ func (c *Chain) Report() []string {
 		approvals := r.Approvals()
 		own := approvals[len(approvals)-1]
 		if i == 0 {
-			lines = append(lines, fmt.Sprintf("  pinned; signed by %s (%d of %d)", strings.Join(own.By(), ", "), root.Threshold, len(root.Keyholders)))
+			lines = append(lines, fmt.Sprintf("  pinned; signed by %s (wanted %d of %d)", strings.Join(own.By(), ", "), root.Threshold, len(root.Keyholders)))
 			continue
 		}
 		before := c.Rosters[i-1].Root()
-		lines = append(lines, fmt.Sprintf("  approved for roster %d by %s (%d of %d), for its own by %s (%d of %d)", before.Version,
+		lines = append(lines, fmt.Sprintf("  approved for roster %d by %s (wanted %d of %d), for its own by %s (wanted %d of %d)", before.Version,
 			strings.Join(approvals[0].By(), ", "), before.Threshold, len(before.Keyholders),
 			strings.Join(own.By(), ", "), root.Threshold, len(root.Keyholders)))
 	}

@@ -183,6 +183,22 @@ func format(e Entry) ([]byte, error) {
 	return b.Bytes(), err
 }
 
+// normal prints an entry as it will print once it was read: what its facts hold
+// becomes maps, whose keys are sorted.
+func normal(e Entry) ([]byte, error) {
+	line, err := format(e)
+	if err != nil {
+		return nil, err
+	}
+	dec := json.NewDecoder(bytes.NewReader(line))
+	dec.UseNumber()
+	var again Entry
+	if err := dec.Decode(&again); err != nil {
+		return nil, err
+	}
+	return format(again)
+}
+
 // Add writes an entry, and returns when it is on the disk. A clock before the
 // last entry's is refused with a [*ClockError].
 func (t *Transcript) Add(at time.Time, step, event string, facts map[string]any) error {
@@ -190,7 +206,7 @@ func (t *Transcript) Add(at time.Time, step, event string, facts map[string]any)
 	if err := t.CheckClock(at); err != nil {
 		return err
 	}
-	line, err := format(e)
+	line, err := normal(e)
 	if err != nil {
 		return fmt.Errorf("writing the transcript: %w", err)
 	}

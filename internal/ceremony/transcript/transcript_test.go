@@ -21,7 +21,7 @@ func filled(t *testing.T) (path string, head digest.Digest) {
 		t.Fatal(err)
 	}
 	for i, step := range []string{"draft", "sign", "combine"} {
-		if err := tr.Add(noon.Add(time.Duration(i)*time.Minute), step, "done", map[string]any{"by": "Alice <x>", "count": i}); err != nil {
+		if err := tr.Add(noon.Add(time.Duration(i)*time.Minute), step, "done", map[string]any{"by": "Alice <x>", "count": i, "found": []struct{ Z, A string }{{"z", "a"}}}); err != nil {
 			t.Fatal(err)
 		}
 	}
