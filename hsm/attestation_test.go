@@ -115,6 +115,7 @@ func TestCheckAttestationRefuses(t *testing.T) {
 		{"slot not yet", "not at 2026-05-01T12:00:00Z", func(_ *testing.T, m *maker) { m.slot.NotBefore = noon.Add(time.Hour) }},
 		{"another name", "slot certificate's name", func(_ *testing.T, m *maker) { m.slot.Subject.CommonName = "YubiKey OPGP Attestation 01" }},
 		{"slot not hexadecimal", "slot certificate's name", func(_ *testing.T, m *maker) { m.slot.Subject.CommonName = "YubiKey PIV Attestation +9" }},
+		{"slot of three digits", "slot certificate's name", func(_ *testing.T, m *maker) { m.slot.Subject.CommonName = "YubiKey PIV Attestation 09c" }},
 		{"no firmware", "lacks extension 1.3.6.1.4.1.41482.3.3", func(_ *testing.T, m *maker) { m.firmware = nil }},
 		{"no policy", "lacks extension 1.3.6.1.4.1.41482.3.8", func(_ *testing.T, m *maker) { m.policy = nil }},
 		{"short policy", "has 1 bytes, want 2", func(_ *testing.T, m *maker) { m.policy = []byte{3} }},
@@ -139,6 +140,22 @@ func TestCheckAttestationRefuses(t *testing.T) {
 		_, err := CheckAttestation(e, m.pool(t), m.slotKey.Public(), noon)
 		wantRefusal(t, err, "was issued by")
 	})
+}
+
+// The time that counts is the one given, not the clock's: these certificates
+// expired long ago.
+func TestCheckAttestationAtItsTime(t *testing.T) {
+	m := newMaker(t)
+	then := time.Date(2002, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, template := range []*x509.Certificate{m.root, m.device, m.slot} {
+		template.NotBefore, template.NotAfter = then.AddDate(-1, 0, 0), then.AddDate(1, 0, 0)
+	}
+	e := m.evidence(t)
+	if _, err := CheckAttestation(e, m.pool(t), m.slotKey.Public(), then); err != nil {
+		t.Error(err)
+	}
+	_, err := CheckAttestation(e, m.pool(t), m.slotKey.Public(), noon)
+	wantRefusal(t, err, "leads to no trusted root")
 }
 
 func wantRefusal(t *testing.T, err error, reason string) {

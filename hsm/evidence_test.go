@@ -40,6 +40,8 @@ func TestParseEvidenceRefuses(t *testing.T) {
 	e := newMaker(t).evidence(t)
 	good := string(e.Format())
 	slot := string(pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: e.Slot}))
+	long := newMaker(t)
+	long.slot.DNSNames = []string{strings.Repeat("long.", MaxEvidence/5)}
 	tests := map[string]string{
 		"empty":           "",
 		"one block":       slot,
@@ -51,13 +53,17 @@ func TestParseEvidenceRefuses(t *testing.T) {
 		"a header":        strings.Replace(good, "-----\n", "-----\nA: b\n\n", 1),
 		"another type":    strings.ReplaceAll(good, pemType, "PUBLIC KEY"),
 		"no certificate":  string(Evidence{Slot: []byte("x"), Device: e.Device}.Format()),
-		"too long":        strings.Repeat("x", MaxEvidence+1),
+		"too long":        string(long.evidence(t).Format()),
 		"trailing in DER": string(Evidence{Slot: append(bytes.Clone(e.Slot), 0), Device: e.Device}.Format()),
 	}
 	for name, text := range tests {
 		if _, err := ParseEvidence([]byte(text)); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
+	}
+	_, err := ParseEvidence([]byte(tests["another type"]))
+	if err == nil || !strings.Contains(err.Error(), `PEM block 1 is a "PUBLIC KEY", want "CERTIFICATE"`) {
+		t.Errorf("another type: %v", err)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rootward/rootward/hsm"
 	"github.com/rootward/rootward/hsm/piv"
+	"github.com/rootward/rootward/internal/vcard"
 	"github.com/rootward/rootward/internal/vcard/room"
 )
 
@@ -115,5 +116,20 @@ func TestOpenZeroTakesTheOnlyCard(t *testing.T) {
 	}
 	if got := openElsewhere(t, other.Env()...); got != "*hsm.NoCardError no PIV card found in 2 readers" {
 		t.Errorf("Open(0) without a card: %q", got)
+	}
+}
+
+// A card that cannot say who it is might be one too many.
+func TestOpenZeroWithAStranger(t *testing.T) {
+	needRoom(t)
+	other, err := room.Start(t.Context(), room.Config{Dir: t.TempDir(), VcardBinary: binary,
+		Cards: []room.Card{{Serial: 78}, {Serial: 79, Faults: []vcard.Fault{vcard.NoExtensions}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	got := openElsewhere(t, other.Env()...)
+	if want := "*hsm.UnsupportedError card: the card does not support Yubico's PIV extensions: status 6d00"; got != want {
+		t.Errorf("Open(0) beside a card without serial number: %q, want %q", got, want)
 	}
 }

@@ -277,6 +277,9 @@ func (c *Card) dispatch(cmd command) ([]byte, int) {
 
 // dispatchExtension answers the commands that YubiKeys add.
 func (c *Card) dispatchExtension(cmd command) ([]byte, int) {
+	if c.faults[NoExtensions] > 0 {
+		return nil, swUnknownCommand
+	}
 	switch cmd.instruction {
 	case 0xfd:
 		return append([]byte(nil), c.s.Firmware[:]...), swDone

@@ -21,13 +21,14 @@ const (
 	NoMetadata    Fault = "no-metadata"    // GET METADATA answers 6d00
 	Only3DES      Fault = "only-3des"      // management key 3DES only, whatever the firmware says
 	BadSignature  Fault = "bad-signature"  // signatures come out wrong
+	NoExtensions  Fault = "no-extensions"  // PIV as NIST has it: no command that YubiKeys add
 	NotPIV        Fault = "not-piv"        // no PIV application at all
 	BlockPIN      Fault = "block-pin"      // the PIN's tries are used up, now
 	BlockPUK      Fault = "block-puk"      // the PUK's tries are used up, now
 )
 
 var allFaults = []Fault{RefusePIN, WithholdTouch, PullOnSign, NoAttestation, NoMetadata, Only3DES,
-	BadSignature, NotPIV, BlockPIN, BlockPUK}
+	BadSignature, NoExtensions, NotPIV, BlockPIN, BlockPUK}
 
 // ParseFault knows the names of the faults; its error lists them.
 func ParseFault(name string) (Fault, error) {
