@@ -170,7 +170,8 @@ type Health struct {
 	Repository string `json:"repository"`
 	Roster     uint64 `json:"roster"`   // the newest adopted; 0 before the first
 	Snapshot   uint64 `json:"snapshot"` // the newest published version; 0 before the first
-	Expires    string `json:"expires"`  // when it does
+	Expires    string `json:"expires"`  // when it does, or did; "" before the first
+	Expired    bool   `json:"expired"`  // it did, or there is a roster and no snapshot: clients refuse the index
 	Waiting    int    `json:"waiting"`  // packages that wait to be published
 	Trouble    string `json:"trouble"`  // what kept the last pass from its end, or ""
 }
@@ -186,13 +187,16 @@ func (s *Service) Health(ctx context.Context) (Health, error) {
 		h.Trouble = s.pass.Error()
 	}
 	s.mu.RUnlock()
+	at := s.Clock()
 	err := s.Store.View(ctx, func(tx store.Reader) error {
-		last, err := view{tx}.lastSnapshot()
+		last, err := view{tx}.publishedSnapshot()
 		if err != nil {
 			return err
 		}
+		h.Expired = h.Roster > 0
 		if last.content.Version > 0 {
 			h.Snapshot, h.Expires = last.content.Version, last.content.Expires.String()
+			h.Expired = !at.Before(last.content.Expires.Time)
 		}
 		dirty, err := view{tx}.keys(tableDirty, "")
 		h.Waiting = len(dirty)

@@ -88,15 +88,20 @@ func (s *Service) publishWithoutKeys(ctx context.Context, r *roster.Roster) erro
 	if err := s.publishRevocations(ctx); err != nil {
 		return err
 	}
-	var dirty []string
-	err := s.Store.View(ctx, func(tx store.Reader) (err error) {
-		dirty, err = view{tx}.keys(tableDirty, "")
+	var names []string
+	err := s.Store.View(ctx, func(tx store.Reader) error {
+		keys, err := view{tx}.keys(tableOutbox, "")
+		for _, k := range keys {
+			if name, _, _ := strings.Cut(k, " "); len(names) == 0 || names[len(names)-1] != name {
+				names = append(names, name)
+			}
+		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	for _, name := range dirty {
+	for _, name := range names {
 		if err := s.flush(ctx, name); err != nil {
 			return err
 		}
@@ -180,13 +185,11 @@ func (s *Service) publishRevocations(ctx context.Context) error {
 			if s.shown[id] {
 				continue
 			}
-			signed, _, err := loadJSON[roster.Signed](view{tx}, tableRevoked, id)
+			f, err := view{tx}.revocationFiles(id)
 			if err != nil {
 				return err
 			}
-			path := fmt.Sprintf("revocations/%s.json", id)
-			files = append(files, file{roster.SignaturePath(path), signed.Signatures, true}, file{path, signed.Document, false})
-			ids = append(ids, id)
+			files, ids = append(files, f...), append(ids, id)
 		}
 		return err
 	})
@@ -275,7 +278,12 @@ func (s *Service) publishAnchor(r *roster.Roster, leaves []tree.Leaf) error {
 	return nil
 }
 
-// settleAll brings the leaves of the packages that changed up to date. One
+// batch is how many packages one pass brings up to date, so that after a
+// change of keys, when every list is countersigned anew, an adoption or an
+// operator need not wait for hours.
+const batch = 500
+
+// settleAll brings the leaves of packages that changed up to date. One
 // package's trouble does not hold up the others, unless the keys are away.
 func (s *Service) settleAll(ctx context.Context, r *roster.Roster, at time.Time) error {
 	var dirty []string
@@ -287,13 +295,20 @@ func (s *Service) settleAll(ctx context.Context, r *roster.Roster, at time.Time)
 		return err
 	}
 	var trouble error
+	done := 0
 	for _, name := range dirty {
+		if done == batch {
+			s.kick()
+			break
+		}
 		err := s.settle(ctx, r, at, name)
 		var away *AwayError
 		if errors.As(err, &away) {
 			return err
 		}
-		if err != nil && trouble == nil {
+		if err == nil {
+			done++
+		} else if trouble == nil {
 			trouble = fmt.Errorf("publishing package %s: %w", name, err)
 		}
 	}

@@ -21,8 +21,6 @@ import (
 // The error is a [*roster.Error] if the revocation is refused, or
 // [ErrNoRoster].
 func (s *Service) PublishRevocation(ctx context.Context, signed roster.Signed) (*pgp.PublicKey, error) {
-	s.work.Lock()
-	defer s.work.Unlock()
 	r, err := s.current()
 	if err != nil {
 		return nil, err
@@ -49,7 +47,23 @@ func (s *Service) PublishRevocation(ctx context.Context, signed roster.Signed) (
 	s.mu.Unlock()
 	s.Log.Warn("an online key is revoked", "key", rev.Key().String(), "reason", rev.Reason())
 	s.kick()
-	return rev.Key(), s.publishRevocations(ctx)
+	// Not under s.work: a pass that is under way must not delay it.
+	var files []file
+	err = s.Store.View(ctx, func(tx store.Reader) (err error) {
+		files, err = view{tx}.revocationFiles(rev.Key().ID().String())
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return rev.Key(), s.put(files)
+}
+
+// revocationFiles are those of one opened revocation.
+func (v view) revocationFiles(id string) ([]file, error) {
+	signed, _, err := loadJSON[roster.Signed](v, tableRevoked, id)
+	path := fmt.Sprintf("revocations/%s.json", id)
+	return []file{{roster.SignaturePath(path), signed.Signatures, true}, {path, signed.Document, false}}, err
 }
 
 // openRevocation verifies a revocation under the roster that it names.

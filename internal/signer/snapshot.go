@@ -63,6 +63,24 @@ func (v view) lastSnapshot() (last snapshotVersion, err error) {
 	if err != nil || !found {
 		return last, err
 	}
+	return readSnapshot(key, raw)
+}
+
+// publishedSnapshot returns the record of the newest version that was
+// published; version 0 if there is none.
+func (v view) publishedSnapshot() (last snapshotVersion, err error) {
+	n, err := v.meta(metaSnapshot)
+	if err != nil || n == 0 {
+		return last, err
+	}
+	raw, _, err := v.Load(tableSnapshots, number(n))
+	if err != nil {
+		return last, err
+	}
+	return readSnapshot(number(n), raw)
+}
+
+func readSnapshot(key string, raw []byte) (last snapshotVersion, err error) {
 	if err := json.Unmarshal(raw, &last.snapshotRecord); err != nil {
 		return last, fmt.Errorf("the store's snapshot %q is damaged: %w", key, err)
 	}
@@ -160,6 +178,9 @@ func (s *Service) markSnapshot(ctx context.Context, last snapshotVersion, state 
 		c := changeOf(w)
 		last.State = state
 		if err := c.storeJSON(tableSnapshots, number(last.content.Version), last.snapshotRecord); err != nil || state != snapshotPublished {
+			return err
+		}
+		if err := c.storeMeta(metaSnapshot, last.content.Version); err != nil {
 			return err
 		}
 		revisions := make(map[string]uint64)

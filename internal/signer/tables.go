@@ -39,9 +39,10 @@ const (
 
 // Keys of the table meta.
 const (
-	metaRepository = "repository"       // the repository that the store is of
-	metaPin        = "pin"              // the digest of its first roster
-	metaPublished  = "published-roster" // the newest version whose files are all published
+	metaRepository = "repository"         // the repository that the store is of
+	metaPin        = "pin"                // the digest of its first roster
+	metaPublished  = "published-roster"   // the newest version whose files are all published
+	metaSnapshot   = "published-snapshot" // the newest version that was published
 )
 
 var present = []byte("1")

@@ -47,7 +47,8 @@ type Answer struct {
 //
 //	POST /v1/documents          a Proposal; 200 published, 202 accepted and kept
 //	GET  /v1/documents/DIGEST   what became of it; 404 if it was never accepted
-//	GET  /healthz               200 if all is well, 503 if not; a signer.Health
+//	GET  /healthz               a signer.Health; 503 if clients find an expired
+//	                            snapshot and the signer cannot make another, else 200
 //
 // Errors are an Answer of the state "refused", with status 422, or 400 and
 // 413 for a request that cannot be read; 503 means that the service cannot
@@ -150,7 +151,7 @@ func (p *public) health(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	status := http.StatusOK
-	if h.Trouble != "" {
+	if h.Expired && h.Trouble != "" {
 		status = http.StatusServiceUnavailable
 	}
 	write(w, status, h)

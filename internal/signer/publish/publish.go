@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/rootward/rootward/internal/durable"
 )
@@ -67,11 +68,13 @@ func (e *ConflictError) Hint() string {
 type Directory struct {
 	root  string
 	files Files
-	made  map[string]bool // directories that are known to be there
+
+	mu   sync.Mutex      // guards made
+	made map[string]bool // directories that are known to be there
 }
 
 // Open returns the directory at root, which is made if need be. One program
-// at a time may write to it, from one goroutine at a time.
+// at a time may write to it.
 func Open(root string, files Files) (*Directory, error) {
 	abs, err := filepath.Abs(root)
 	if err != nil {
@@ -149,7 +152,10 @@ func (d *Directory) place(path string) (string, error) {
 // makeDir makes a directory and those above it, and brings their entries to
 // the disk.
 func (d *Directory) makeDir(dir string) error {
-	if d.made[dir] {
+	d.mu.Lock()
+	known := d.made[dir]
+	d.mu.Unlock()
+	if known {
 		return nil
 	}
 	parent := filepath.Dir(dir)
@@ -166,7 +172,9 @@ func (d *Directory) makeDir(dir string) error {
 	if err := durable.SyncDir(parent); err != nil {
 		return err
 	}
+	d.mu.Lock()
 	d.made[dir] = true
+	d.mu.Unlock()
 	return nil
 }
 
