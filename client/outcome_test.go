@@ -133,3 +133,21 @@ func TestParsePolicy(t *testing.T) {
 		}
 	}
 }
+
+// Whoever is to make a package's next list finds its index, whatever becomes
+// of the list at hand.
+func TestIndex(t *testing.T) {
+	s := serve(t, example(t))
+	u := newUser(t, s)
+	u.Accept = "established"
+	v, err := u.refresh()
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, x, err := v.Index(t.Context(), "Example")
+	if err != nil || leaf.List != s.Packages[pkg].List.Digest() || x.Digest() != s.Packages[pkg].Index.Digest() {
+		t.Errorf("got leaf %q (%v), want list and index of the package", leaf, err)
+	}
+	_, _, err = v.Index(t.Context(), "absent")
+	isOutcome(t, err, client.Unknown)
+}

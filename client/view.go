@@ -122,24 +122,47 @@ func (f found) said(in bool, l tree.Leaf) string {
 	return fmt.Sprintf("the line %q", l)
 }
 
-func (v *View) openPackage(ctx context.Context, name string) (*Package, error) {
+// Index does step 4 alone: it finds a package's leaf in the map and verifies
+// and remembers its release index, without a look at its list or at the
+// policy. It is for those who are to make the package's next list. That the
+// package is unknown is an error that wraps an [*OutcomeError].
+func (v *View) Index(ctx context.Context, name string) (leaf tree.Leaf, x *roster.Index, err error) {
+	err = v.locked(ctx, func() error {
+		f, kept, err := v.openLeaf(ctx, name)
+		if err != nil {
+			return err
+		}
+		leaf = f.leaf
+		x, err = v.openIndex(ctx, f, kept)
+		return err
+	})
+	return leaf, x, err
+}
+
+// openLeaf finds a package in both maps and in the memory.
+func (v *View) openLeaf(ctx context.Context, name string) (found, *packageMemory, error) {
 	name, err := normalName(name)
 	if err != nil {
-		return nil, err
+		return found{}, nil, err
 	}
 	f, err := v.lookUp(ctx, name)
 	if err != nil {
-		return nil, err
+		return f, nil, err
 	}
 	kept, err := v.m.loadPackage(name)
 	if err != nil {
-		return nil, err
+		return f, nil, err
 	}
 	kept.forget(f.anchored.List)
-	if err := v.checkLeaf(f, kept); err != nil {
+	return f, kept, v.checkLeaf(f, kept)
+}
+
+func (v *View) openPackage(ctx context.Context, name string) (*Package, error) {
+	f, kept, err := v.openLeaf(ctx, name)
+	if err != nil {
 		return nil, err
 	}
-	p := &Package{Name: name, Leaf: f.leaf}
+	p := &Package{Name: f.leaf.Name, Leaf: f.leaf}
 	if p.Index, err = v.openIndex(ctx, f, kept); err != nil {
 		return nil, err
 	}
@@ -148,7 +171,7 @@ func (v *View) openPackage(ctx context.Context, name string) (*Package, error) {
 	}
 	if !f.leaf.HasList() {
 		p.Outcome = Unsigned
-		v.trace(roster.LayerList, name, digest.Digest{}, "it has no maintainer list")
+		v.trace(roster.LayerList, p.Name, digest.Digest{}, "it has no maintainer list")
 		return p, v.accept(p)
 	}
 	chain, err := v.openList(ctx, f, kept, p)
