@@ -96,9 +96,6 @@ func (t *tool) planCheck(c *cli.Context) error {
 		}
 		t.result("%s", line)
 	}
-	if err := ceremony.Refusal(findings); err != nil {
-		return err
-	}
 	d, err := ceremony.Build(c.Context, k, t.Rand)
 	if err != nil {
 		return err
@@ -114,17 +111,13 @@ func (t *tool) draft(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	findings := k.Judge()
-	if err := ceremony.Refusal(findings); err != nil {
-		return err
-	}
-	t.desk.Say(fmt.Sprintf("%d checks passed.", len(findings)))
 	d, err := ceremony.Build(c.Context, k, t.Rand)
 	if err != nil {
 		return err
 	}
+	t.desk.Say(fmt.Sprintf("%d checks passed.", len(d.Findings)))
 	t.desk.Say("The draft was verified whole by the clients' code, with throw-away keys.")
-	if err := ceremony.Begin(c.Context, c.String("record"), k, d, findings); err != nil {
+	if err := ceremony.Begin(c.Context, c.String("record"), k, d); err != nil {
 		return err
 	}
 	t.results(d.Sentences())

@@ -13,10 +13,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/rootward/rootward/internal/vcard/room"
 	"github.com/rootward/rootward/internal/words"
@@ -120,18 +122,36 @@ func run(t *testing.T, answer func(prompt string) string, args ...string) said {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	converse(lines, stdin, &stderr, answer)
+	var secrets []string
+	converse(lines, stdin, &stderr, func(prompt string) string {
+		a := answer(prompt)
+		if strings.Contains(prompt, "PIN") || strings.Contains(prompt, "PUK") {
+			secrets = append(secrets, a)
+		}
+		return a
+	}, answer != nil)
 	err = cmd.Wait()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
+	for _, secret := range secrets {
+		if holds(stdout.String()+stderr.String(), secret) {
+			t.Errorf("%v: what was typed as a PIN or PUK was printed:\n%s%s", args, stdout.String(), stderr.String())
+		}
+	}
 	return said{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+// holds reports whether a secret stands in a text as a word of its own: not
+// among the digits of a digest.
+func holds(text, secret string) bool {
+	return slices.Contains(strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }), secret)
 }
 
 // converse answers what is asked until the program has said all; without an
 // answer it ends the input.
-func converse(from io.Reader, to io.WriteCloser, all *bytes.Buffer, answer func(string) string) {
+func converse(from io.Reader, to io.WriteCloser, all *bytes.Buffer, answer func(string) string, answers bool) {
 	defer to.Close()
 	lines := bufio.NewScanner(from)
 	for lines.Scan() {
@@ -140,7 +160,7 @@ func converse(from io.Reader, to io.WriteCloser, all *bytes.Buffer, answer func(
 		if !asked {
 			continue
 		}
-		if answer == nil {
+		if !answers {
 			to.Close()
 			continue
 		}

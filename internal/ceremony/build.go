@@ -22,6 +22,7 @@ type Draft struct {
 	Revocations []Document
 	Previous    *roster.Root   // nil for genesis
 	Anchor      *change.Anchor // nil where the anchor is not recomputed
+	Findings    []Finding      // of the checks, all of which it passed
 	// Files are what is published beside the documents that are signed here, by
 	// their paths in the repository: attestations, the anchor's map, the lists
 	// of overrides.
@@ -48,13 +49,18 @@ func (d *Draft) Sentences() []string {
 	return change.Of(d.Previous, d.Roster.Root(), d.Anchor)
 }
 
-// Build makes the draft that the plan describes. It does not run the checks; it
-// verifies what it made by the clients' own code, with throw-away keys in the
-// place of every keyholder's, old and new, made with rand: so a roster that
-// clients would refuse, or that the people who could sign it cannot make valid,
-// is found before any card is touched.
+// Build runs every check and makes the draft that the plan describes. What it
+// made it verifies by the clients' own code, with throw-away keys in the place
+// of every keyholder's, old and new, made with rand: so a roster that clients
+// would refuse, or that the people who could sign it cannot make valid, is found
+// before any card is touched.
+//
+// The error is a [*CheckError] if a check refuses the plan.
 func Build(ctx context.Context, c *Case, rand io.Reader) (*Draft, error) {
-	d := &Draft{Previous: c.previous(), Files: make(map[string][]byte)}
+	d := &Draft{Previous: c.previous(), Files: make(map[string][]byte), Findings: c.Judge()}
+	if err := Refusal(d.Findings); err != nil {
+		return nil, err
+	}
 	anchor, err := c.anchor(ctx, d)
 	if err != nil {
 		return nil, err

@@ -23,7 +23,7 @@ import (
 const maxInput = 1 << 20
 
 // A Case is a plan with everything that it names, read and well-formed, at one
-// moment. The previous rosters in it are verified; all else awaits [Check].
+// moment. The previous rosters in it are verified; all else awaits [Case.Judge].
 type Case struct {
 	Plan *plan.Plan
 	Raw  []byte    // the plan's exact bytes

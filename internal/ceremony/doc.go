@@ -11,9 +11,9 @@
 //
 //	Enrol      a card gets its secrets and its key      once for a card
 //	Load       a plan and all that it names are read    changes nothing
-//	Check      every check runs, each has its say       changes nothing
-//	Build      the draft is made, and verified whole    changes nothing
-//	           with throw-away keys in place of cards
+//	Build      every check has its say; the draft is    changes nothing
+//	           made, and verified whole with throw-
+//	           away keys in the place of cards
 //	Begin      draft and inputs go into the record      once; again after Abandon
 //	Sign       one card signs each document             resumes: signed files stay
 //	Combine    production verification, output          once for an output folder

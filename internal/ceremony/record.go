@@ -104,9 +104,9 @@ func (r *Record) current() *transcript.Entry {
 
 // Begin puts a draft with all that it was made of into a new folder, or into
 // one whose draft was abandoned. The folder appears whole or not at all.
-func Begin(ctx context.Context, dir string, c *Case, d *Draft, findings []Finding) error {
+func Begin(ctx context.Context, dir string, c *Case, d *Draft) error {
 	if _, err := os.Stat(filepath.Join(dir, transcriptName)); err == nil {
-		return beginAgain(ctx, dir, c, d, findings)
+		return beginAgain(ctx, dir, c, d)
 	}
 	if _, err := os.Lstat(dir); err == nil {
 		return (&RefusedError{Err: &durable.ExistsError{Path: dir}}).do("name a folder that does not exist, or that of a ceremony whose draft was abandoned")
@@ -128,7 +128,7 @@ func Begin(ctx context.Context, dir string, c *Case, d *Draft, findings []Findin
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(t.Add(c.At, "draft", eventDrafted, draftFacts(c, d, findings, files)), t.Close()); err != nil {
+	if err := errors.Join(t.Add(c.At, "draft", eventDrafted, draftFacts(c, d, files)), t.Close()); err != nil {
 		return err
 	}
 	if err := durable.SyncDir(tmp); err != nil {
@@ -141,7 +141,7 @@ func Begin(ctx context.Context, dir string, c *Case, d *Draft, findings []Findin
 }
 
 // beginAgain drafts once more in a folder whose draft was abandoned.
-func beginAgain(ctx context.Context, dir string, c *Case, d *Draft, findings []Finding) (err error) {
+func beginAgain(ctx context.Context, dir string, c *Case, d *Draft) (err error) {
 	r, err := OpenRecord(ctx, dir, c.At)
 	if err != nil {
 		return err
@@ -160,11 +160,11 @@ func beginAgain(ctx context.Context, dir string, c *Case, d *Draft, findings []F
 	if err != nil {
 		return err
 	}
-	return r.transcript.Add(c.At, "draft", eventDrafted, draftFacts(c, d, findings, files))
+	return r.transcript.Add(c.At, "draft", eventDrafted, draftFacts(c, d, files))
 }
 
 // draftFacts are what the transcript says of a draft.
-func draftFacts(c *Case, d *Draft, findings []Finding, files map[string]digest.Digest) map[string]any {
+func draftFacts(c *Case, d *Draft, files map[string]digest.Digest) map[string]any {
 	inputs := make([]map[string]any, len(c.Inputs))
 	for i, in := range c.Inputs {
 		inputs[i] = map[string]any{"what": in.What, "path": in.Path, "sha256": in.Digest.String()}
@@ -172,7 +172,7 @@ func draftFacts(c *Case, d *Draft, findings []Finding, files map[string]digest.D
 	facts := map[string]any{
 		"ceremony": c.Plan.Ceremony, "act": string(c.Plan.Act), "repository": c.Plan.Repository,
 		"version": d.Roster.Version(), "digest": d.Roster.Digest().String(),
-		"plan": digest.Sum(c.Raw).String(), "inputs": inputs, "checks": findings,
+		"plan": digest.Sum(c.Raw).String(), "inputs": inputs, "checks": d.Findings,
 		"sentences": d.Sentences(), "files": named(files),
 	}
 	if c.Chain != nil {
