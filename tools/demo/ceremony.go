@@ -105,12 +105,19 @@ func (k keyholder) answer(prompt, before string) (string, bool, error) {
 	case strings.Contains(lower, "pin"):
 		return k.pin, true, nil
 	case challenge.MatchString(lower):
-		n, err := strconv.Atoi(challenge.FindStringSubmatch(lower)[1])
-		if err != nil {
-			return "", false, err
+		var typed []string
+		for _, asked := range challenge.FindAllStringSubmatch(lower, -1) {
+			n, err := strconv.Atoi(asked[1])
+			if err != nil {
+				return "", false, err
+			}
+			word, err := wordOf(before, n)
+			if err != nil {
+				return "", false, err
+			}
+			typed = append(typed, word)
 		}
-		word, err := wordOf(before, n)
-		return word, false, err
+		return strings.Join(typed, " "), false, nil
 	}
 	return "", false, fmt.Errorf("the ceremony tool asks what the demo does not know: %q", prompt)
 }

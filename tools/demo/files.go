@@ -34,7 +34,7 @@ func copyTree(from, to string) error {
 	return os.CopyFS(to, os.DirFS(from))
 }
 
-var spoken = regexp.MustCompile(`(?m)^\W*((?:[A-Za-z]+ +){7}[A-Za-z]+)\s*$`)
+var spoken = regexp.MustCompile(`(?m)^(?:ceremony: note: )?((?:[A-Za-z]+ ){7}[A-Za-z]+)$`)
 
 // wordOf finds the n-th of the words, read aloud, that were printed last: four
 // lines of eight.

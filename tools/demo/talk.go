@@ -1,19 +1,20 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
-// talk runs a program as a person at its terminal would: whenever it stops
-// within a line, that line is a prompt, and answer says what is typed, given
-// the prompt and everything printed before. Secrets are not shown.
+// talk runs the ceremony tool as a person at its terminal would: it asks in
+// lines that begin with "ceremony: ask:", and answer says what is typed, given
+// the question and everything printed before. Secrets are not shown.
 func (s *stage) talk(c cmd, answer func(prompt, before string) (typed string, secret bool, err error)) error {
 	fmt.Printf("\n  $ %s %s\n", c.program, s.show(quoteAll(c.args)))
 	ctx, cancel := context.WithTimeout(s.ctx, 2*time.Minute)
@@ -45,27 +46,18 @@ func (s *stage) talk(c cmd, answer func(prompt, before string) (typed string, se
 	return nil
 }
 
-// listen shows what comes out and answers each prompt, until the end.
+// listen shows what comes out and answers each question, until the end.
 func (s *stage) listen(out io.Reader, in io.Writer, answer func(prompt, before string) (string, bool, error)) error {
-	var before, line bytes.Buffer
-	chunk := make([]byte, 4096)
-	for {
-		n, err := out.Read(chunk)
-		for _, b := range chunk[:n] {
-			line.WriteByte(b)
-			if b == '\n' {
-				fmt.Printf("    %s", s.show(line.String()))
-				before.Write(line.Bytes())
-				line.Reset()
-			}
-		}
-		if err != nil {
-			return nil
-		}
-		if !isPrompt(line.Bytes()) {
+	var before strings.Builder
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		line := lines.Text()
+		if !strings.HasPrefix(line, "ceremony: ask: ") {
+			fmt.Printf("    %s\n", s.show(line))
+			before.WriteString(line + "\n")
 			continue
 		}
-		typed, secret, err := answer(line.String(), before.String())
+		typed, secret, err := answer(line, before.String())
 		if err != nil {
 			return err
 		}
@@ -73,16 +65,10 @@ func (s *stage) listen(out io.Reader, in io.Writer, answer func(prompt, before s
 		if secret {
 			shown = "******"
 		}
-		fmt.Printf("    %s%s\n", s.show(line.String()), shown)
-		before.Write(line.Bytes())
-		line.Reset()
+		fmt.Printf("    %s%s\n", s.show(line), shown)
 		if _, err := io.WriteString(in, typed+"\n"); err != nil {
 			return fmt.Errorf("typing an answer: %w", err)
 		}
 	}
-}
-
-// isPrompt says whether a line without an end asks for something.
-func isPrompt(line []byte) bool {
-	return bytes.HasSuffix(line, []byte(": ")) || bytes.HasSuffix(line, []byte("? "))
+	return lines.Err()
 }
