@@ -4,10 +4,13 @@ package piv_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"testing"
 	"time"
+
+	yubikey "github.com/go-piv/piv-go/v2/piv"
 
 	"github.com/rootward/rootward/hsm/piv"
 	"github.com/rootward/rootward/internal/vcard"
@@ -98,6 +101,7 @@ func needRoom(t *testing.T) *room.Room {
 	return shared
 }
 
+// open opens card i, reset to how it left the factory.
 func open(t *testing.T, i int) *piv.Card {
 	t.Helper()
 	needRoom(t)
@@ -105,5 +109,22 @@ func open(t *testing.T, i int) *piv.Card {
 	if err != nil {
 		t.Fatal(err)
 	}
+	raw(t, c, (*yubikey.YubiKey).Reset)
 	return c
+}
+
+// raw opens the card with piv-go alone, for what package piv does not do.
+func raw(t *testing.T, c *piv.Card, f func(*yubikey.YubiKey) error) {
+	t.Helper()
+	state, err := c.Inspect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	yk, err := yubikey.Open(state.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f(yk), yk.Close()); err != nil {
+		t.Fatal(err)
+	}
 }

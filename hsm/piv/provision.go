@@ -80,12 +80,12 @@ func (c *Card) Provision(algorithm hsm.Algorithm, secrets Secrets) (crypto.Publi
 	if err != nil {
 		return nil, hsm.Evidence{}, err
 	}
-	for secret, is := range map[hsm.Secret]Answer{hsm.PIN: before.DefaultPIN, hsm.PUK: before.DefaultPUK} {
-		if is == No {
-			return nil, hsm.Evidence{}, &hsm.OccupiedError{Place: c.place(), What: "a " + string(secret) + " that is not the factory's"}
-		}
-	}
-	if before.DefaultManagementKey == No {
+	switch No {
+	case before.DefaultPIN:
+		return nil, hsm.Evidence{}, &hsm.OccupiedError{Place: c.place(), What: "a PIN that is not the factory's"}
+	case before.DefaultPUK:
+		return nil, hsm.Evidence{}, &hsm.OccupiedError{Place: c.place(), What: "a PUK that is not the factory's"}
+	case before.DefaultManagementKey:
 		return nil, hsm.Evidence{}, &hsm.ManagementKeyError{Place: c.place()}
 	}
 	factory := FactorySecrets()

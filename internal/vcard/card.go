@@ -7,10 +7,9 @@
 // stand in the clear in its state, and its attestations lead to a root of its
 // own that nobody but a rehearsal trusts.
 //
-// What a card does not do is in the field notes of real cards, and a
-// [Card] can be told to lack the same things: see [Fault]. It has no management
-// applet, no biometrics, no Ed25519, and it answers an RSA public exponent of
-// 65537 alone.
+// Real cards lack one thing or another, and a [Card] can be told to lack the
+// same: see [Fault]. It has no management applet, no biometrics, no Ed25519 and
+// no X25519, and takes an imported RSA key's public exponent to be 65537.
 package vcard
 
 import (

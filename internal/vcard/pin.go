@@ -110,7 +110,7 @@ func (c *Card) resetRetry(cmd command) int {
 
 func (c *Card) setSecret(k *counter, value []byte) int {
 	k.Value, k.Left = string(value), k.Max
-	k.Default = false
+	k.Default = k == &c.s.PIN && k.Value == factoryPIN || k == &c.s.PUK && k.Value == factoryPUK
 	if err := c.save(); err != nil {
 		return swFault
 	}
