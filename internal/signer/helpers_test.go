@@ -10,8 +10,10 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +28,7 @@ import (
 	"github.com/rootward/rootward/roster"
 	"github.com/rootward/rootward/roster/digest"
 	"github.com/rootward/rootward/roster/rostertest"
+	"github.com/rootward/rootward/roster/tree"
 )
 
 // A rig is a service with software keys over a real store and a real
@@ -39,6 +42,14 @@ type rig struct {
 	keys    *softKeys
 	log     *record
 	service *signer.Service
+	// for a test to remember
+	first      roster.Ref
+	anchorLeaf *tree.Leaf
+}
+
+// read returns a published file.
+func (r *rig) read(path string) ([]byte, error) {
+	return os.ReadFile(filepath.Join(r.dir, "www", filepath.FromSlash(path)))
 }
 
 // softKeys are online keys that can go away.
@@ -202,7 +213,7 @@ func (r *rig) refused(s roster.Signed, words string) {
 // show prints what the service knows of each package of the index.
 func (r *rig) show() string {
 	var b strings.Builder
-	for name := range r.x.Packages {
+	for _, name := range slices.Sorted(maps.Keys(r.x.Packages)) {
 		p, err := r.service.Show(r.t.Context(), name)
 		if err == nil {
 			fmt.Fprintf(&b, "%+v\n", p)

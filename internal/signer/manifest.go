@@ -33,11 +33,8 @@ func (s *Service) judgeManifest(m *roster.Manifest, signed roster.Signed) judge 
 		if err != nil {
 			return d, err
 		}
-		asc, err := mergeSignatures(m.Bytes(), old.Signatures, signed.Signatures, list.Keys())
+		asc, err := releaseSignatures(list, m, old.Signatures, signed.Signatures)
 		if err != nil {
-			return d, badSignatures(roster.LayerManifest, subject, err)
-		}
-		if _, err := list.ReleasedBy(m, asc); err != nil {
 			return d, err
 		}
 		if had && hasLine(x, roster.LineManifest, m.Digest()) {
@@ -60,6 +57,27 @@ func (s *Service) judgeManifest(m *roster.Manifest, signed roster.Signed) judge 
 		}
 		return d, nil
 	}
+}
+
+// releaseSignatures returns the signatures of a manifest, those that the store
+// has and those that came, if together they are enough. Only those by present
+// maintainers are added.
+func releaseSignatures(list *roster.Standing, m *roster.Manifest, old, more []byte) ([]byte, error) {
+	subject := fmt.Sprintf("%s %s", m.Content().Package, m.Content().Version)
+	asc := more
+	var err error
+	if len(old) > 0 {
+		if asc, err = mergeSignatures(m.Bytes(), old, more, list.Keys()); err != nil {
+			return nil, badSignatures(roster.LayerManifest, subject, err)
+		}
+	}
+	if _, err := list.ReleasedBy(m, asc); err != nil {
+		return nil, err
+	}
+	if len(old) == 0 {
+		return keepSignatures(asc, list.Keys())
+	}
+	return asc, nil
 }
 
 // settled refuses a manifest that names a file which an authorised line of

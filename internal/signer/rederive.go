@@ -63,8 +63,21 @@ func (a *adoption) line(ctx context.Context, c change, l tree.Leaf, listChanged 
 	if rec == before && x.Length() == length {
 		return nil
 	}
-	_, err = c.save(l.Name, rec, x)
-	return err
+	revision, err := c.save(l.Name, rec, x)
+	return errors.Join(err, c.knowOverride(l, revision))
+}
+
+// knowOverride notes a list that was never proposed, but came with a roster,
+// as if it had been.
+func (c change) knowOverride(l tree.Leaf, revision uint64) error {
+	if !l.HasList() {
+		return nil
+	}
+	_, found, err := loadJSON[proposalRecord](c.view, tableProposals, l.List.String())
+	if err != nil || found {
+		return err
+	}
+	return c.storeJSON(tableProposals, l.List.String(), proposalRecord{Kind: kindList, Packages: map[string]uint64{l.Name: revision}})
 }
 
 // present returns the package's record and its index, which must extend the
@@ -117,7 +130,14 @@ func (a *adoption) anchoredList(ctx context.Context, c change, l tree.Leaf) erro
 		return &roster.Error{Layer: roster.LayerAnchor, Subject: l.Name, Problem: "the anchor names a list as what it is not",
 			Found: fmt.Sprintf("%s version %d", list.Package(), list.Version()), Want: fmt.Sprintf("%s version %d", l.Name, l.ListVersion)}
 	}
-	return c.give(list)
+	was, found, err := c.Load(tableLists, l.Name+" "+number(l.ListVersion))
+	if err == nil && found && string(was) != l.List.String() {
+		var d digest.Digest
+		if d, err = digest.Parse(string(was)); err == nil {
+			err = c.markFallen(map[digest.Digest]error{d: fmt.Errorf("the root gave version %d to another list, %s", l.ListVersion, l.List)})
+		}
+	}
+	return errors.Join(err, c.give(list))
 }
 
 // withoutForgedRevocations leaves out, behind the anchored part, lines that

@@ -12,6 +12,7 @@ var (
 	alice = rostertest.Person("Alice-m")
 	bob   = rostertest.Person("Bob-m")
 	carol = rostertest.Person("Carol-m")
+	dave  = rostertest.Person("Dave-m")
 	mary  = rostertest.Person("Mary-m")
 )
 

@@ -114,9 +114,6 @@ func (v view) authorises(ctx context.Context, s *roster.Standing, line roster.Li
 // keys and not in old yet. If they do not fit one file, old gives up what is
 // not by keys. What comes back verifies with keys.
 func mergeSignatures(document, old, more []byte, keys []*pgp.PublicKey) ([]byte, error) {
-	if len(old) == 0 {
-		return keepSignatures(more, keys)
-	}
 	was, err := pgp.ParseSignatures(old)
 	if err != nil {
 		return nil, fmt.Errorf("reading the signatures in the store: %w", err)
