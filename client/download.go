@@ -98,14 +98,15 @@ func (v *View) authorise(ctx context.Context, p *Package, file string) (*Authori
 
 // CheckFile compares a file on this machine with the authorised one.
 func (a *Authorised) CheckFile(path string) error {
-	size, sum, err := sumFile(path)
+	size, sum, err := SumFile(path)
 	if err != nil {
 		return err
 	}
 	return a.Release.Check(size, sum)
 }
 
-func sumFile(path string) (uint64, digest.Digest, error) {
+// SumFile returns the size in bytes and the SHA-256 of a file.
+func SumFile(path string) (uint64, digest.Digest, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return 0, digest.Digest{}, err

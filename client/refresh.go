@@ -330,14 +330,13 @@ func (v *View) revokedOnline(id pgp.KeyID) bool {
 }
 
 func (v *View) traceRoster(r *roster.Roster, place int) {
-	why := "pinned: you chose this roster by its digest when the state directory was made; its own keyholders signed it"
-	if place > 0 {
-		why = "approved by the keyholders of the roster before it and by its own"
-	}
 	var by []string
 	for _, a := range r.Approvals() {
 		by = append(by, strings.Join(a.By(), ", "))
 	}
-	v.client.config.Trace(Step{Layer: roster.LayerRoster, Subject: roster.RosterPath(r.Version()), Digest: r.Digest(),
-		Why: fmt.Sprintf("%s (%s)", why, strings.Join(by, "; "))})
+	why := fmt.Sprintf("pinned: you chose this roster by its digest when the state directory was made; it is signed by its keyholders %s", by[len(by)-1])
+	if place > 0 {
+		why = fmt.Sprintf("approved by keyholders of the roster before it (%s) and by its own (%s)", by[0], by[len(by)-1])
+	}
+	v.client.config.Trace(Step{Layer: roster.LayerRoster, Subject: roster.RosterPath(r.Version()), Digest: r.Digest(), Why: why})
 }

@@ -31,7 +31,7 @@ func app(env command.Env) *cli.App {
 			&cli.StringFlag{Name: "now", Usage: "judge as of this `TIME` (RFC 3339) instead of the clock's, to test or to look back"},
 			&cli.StringFlag{Name: "accept", Value: client.DefaultPolicy().String(), Usage: "the `OUTCOMES` that are enough, separated by commas: established, remembered, new, unsigned, frozen, yanked"},
 		},
-		Commands: p.clientCommands(),
+		Commands: append(p.clientCommands(), p.maintainerCommands()...),
 	}
 }
 
@@ -209,6 +209,9 @@ func (p program) get(c *cli.Context) error {
 		}
 		if already {
 			p.say("note", "%q is there already, with the authorised bytes", outs[i])
+		}
+		if a.Release.Yanked() {
+			p.say("warning", "%s", client.Yanked.Sentence(files[i]))
 		}
 		p.print("%s: %s", outs[i], a.Sentence())
 	}
