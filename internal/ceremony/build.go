@@ -12,6 +12,7 @@ import (
 	"github.com/rootward/rootward/internal/ceremony/plan"
 	"github.com/rootward/rootward/roster"
 	"github.com/rootward/rootward/roster/digest"
+	"github.com/rootward/rootward/roster/tree"
 )
 
 // A Draft is what a ceremony is about to sign: a roster, a revocation of each of
@@ -137,7 +138,8 @@ func (c *Case) anchor(ctx context.Context, d *Draft) (digest.Digest, error) {
 	case n == nil && c.Plan.Anchor.Fixed == plan.AnchorKeep && c.Chain != nil:
 		return d.Previous.Anchor, nil
 	case n == nil:
-		return EmptyMap(), nil
+		root, _, err := tree.Build(nil, d.mapFile)
+		return root, err
 	case c.Chain == nil:
 		return digest.Digest{}, errors.New("no previous roster, so no map can be anchored")
 	}
@@ -170,14 +172,16 @@ func (c *Case) recompute(ctx context.Context, n *plan.NewAnchor, d *Draft, fetch
 	if err := checkAnswered(ac, sum); err != nil {
 		return digest.Digest{}, err
 	}
-	err = a.Emit(func(name digest.Digest, file []byte) error {
-		d.Files[roster.MapPath(name)] = slices.Clone(file)
-		return nil
-	})
-	if err != nil {
+	if err := a.Emit(d.mapFile); err != nil {
 		return digest.Digest{}, err
 	}
 	return a.Root(), c.overrideFiles(ctx, ac, d, fetch)
+}
+
+// mapFile takes a file of the anchor's map along.
+func (d *Draft) mapFile(name digest.Digest, file []byte) error {
+	d.Files[roster.MapPath(name)] = slices.Clone(file)
+	return nil
 }
 
 // checkAnswered wants each name that the plan overrides or postpones among

@@ -61,7 +61,7 @@ func TestGenesisAndSuccession(t *testing.T) {
 		t.Errorf("result is %+v", result)
 	}
 	for _, out := range []string{"out-1", "out-2"} {
-		for _, pattern := range []string{"publish/root/*.json", "publish/root/*.json.asc", "sealed/label.txt"} {
+		for _, pattern := range []string{"publish/root/*.json", "publish/root/*.json.asc", "publish/" + roster.MapPath(EmptyMap()), "sealed/label.txt"} {
 			if found, _ := filepath.Glob(s.path(out, pattern)); len(found) != 1 {
 				t.Errorf("%s in %s: %d files, want one", pattern, out, len(found))
 			}
