@@ -39,7 +39,9 @@ type Adoption struct {
 // anchor whose packages or indices it does not know. Then all of it is
 // recorded at once, and published: overrides and the anchor's nodes before
 // the roster. Countersignatures by new keys and the next snapshot follow with
-// the next pass.
+// the next pass, which begins at once; until then clients refuse what they
+// must: packages whose list the new anchor replaces, and after a change of
+// keys what the former ones signed.
 //
 // The error is a [*roster.Error] if something is refused.
 func (s *Service) Adopt(ctx context.Context, dir fs.FS) (Adoption, error) {
