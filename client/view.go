@@ -93,8 +93,8 @@ func (v *View) locked(ctx context.Context, f func() error) error {
 
 // found is what the two maps say of a package.
 type found struct {
-	leaf, anchored         tree.Leaf
-	inMap, inAnchor, empty bool
+	leaf, anchored  tree.Leaf
+	inMap, inAnchor bool
 }
 
 func (v *View) lookUp(ctx context.Context, name string) (found, error) {

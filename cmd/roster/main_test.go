@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -113,5 +114,22 @@ func standIn(w http.ResponseWriter, r *http.Request) {
 	case "busy":
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_ = json.NewEncoder(w).Encode(answer{State: "failed", Message: "come back in a second"})
+	}
+}
+
+// Clients need no card, no Vault and no C compiler, on any system.
+func TestLinksNoHardware(t *testing.T) {
+	for _, system := range []string{"linux", "darwin", "windows"} {
+		cmd := exec.Command("go", "list", "-deps", ".")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+system, "GOARCH=amd64")
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("go list for %s: %v", system, err)
+		}
+		for pkg := range strings.FieldsSeq(string(out)) {
+			if pkg == "runtime/cgo" || strings.Contains(pkg, "rootward/hsm") || strings.Contains(pkg, "hashicorp/vault") || strings.Contains(pkg, "piv-go") {
+				t.Errorf("on %s it links %s", system, pkg)
+			}
+		}
 	}
 }
