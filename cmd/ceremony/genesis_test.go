@@ -120,7 +120,7 @@ func TestLife(t *testing.T) {
 	write(t, in("plan-2.yaml"), "ceremony: 2-second\nact: succession\nanchor: keep\nprevious: {directory: out-1/publish, pin: "+first.String()+"}\n"+
 		rosterPlan(2, at.Add(time.Second), 2, bob, carol, dave))
 	second := run(t, nil, "draft", "--plan", in("plan-2.yaml"), "--record", in("record-2")).must(t, 0).
-		has(t, "REMOVES keyholder Alice", "ADDS keyholder Dave", "The anchor is KEPT").digest(t)
+		has(t, `REMOVES keyholder "Alice"`, `ADDS keyholder "Dave"`, "The anchor is KEPT").digest(t)
 	for _, k := range []keyholder{bob, dave, carol} {
 		k.digest = second
 		run(t, k.answer, "sign", "--record", in("record-2"), "--serial", fmt.Sprint(serial(k.card))).must(t, 0)

@@ -118,7 +118,7 @@ func TestRevokedKeyholder(t *testing.T) {
 		t.Fatalf("revoked is %+v", r)
 	}
 	if !slices.ContainsFunc(d.Sentences(), func(l string) bool {
-		return strings.Contains(l, "REVOKES key") && strings.Contains(l, "(keyholder Alice)")
+		return strings.Contains(l, "REVOKES key") && strings.Contains(l, "(keyholder \"Alice\")")
 	}) {
 		t.Errorf("sentences do not name Alice's key:\n%s", strings.Join(d.Sentences(), "\n"))
 	}

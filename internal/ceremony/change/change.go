@@ -3,13 +3,15 @@
 // the documents alone, so that whoever holds the same documents reads the same
 // sentences.
 //
-// Words in capitals mark what deserves a second look: REMOVES, LOWERS SECURITY,
+// What comes from outside, such as a name, stands in quotation marks, so that it
+// cannot pass for a sentence of ours. Words in capitals mark what deserves a second look: REMOVES, LOWERS SECURITY,
 // REVOKES, OVERRIDES and the like.
 package change
 
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -93,14 +95,14 @@ func (s *sentences) whole(r roster.Root) {
 	s.say("It is issued %s and expires %s (%s).", r.Issued, r.Expires, days(r.Expires.Sub(r.Issued.Time)))
 	s.say("%d of its %d keyholders can make the next roster, or revoke an online key.", r.Threshold, len(r.Keyholders))
 	for _, k := range r.Keyholders {
-		s.say("Keyholder %s: %s.", k.Name, keyholder(k))
+		s.say("Keyholder %q: %s.", k.Name, keyholder(k))
 	}
 	for _, k := range r.OnlineKeys {
 		s.say("Online %s key %s counts from %s until %s.", k.Role, k.Key, k.NotBefore, k.Expires)
 	}
 	s.say("A snapshot lives at most %s, and none below version %d counts.", seconds(r.SnapshotLifetime), r.SnapshotFloor)
 	for _, k := range r.Revoked {
-		s.say("Key %s is revoked since %s: %s.", k.Key, k.At, k.Reason)
+		s.say("Key %s is revoked since %s: %q.", k.Key, k.At, k.Reason)
 	}
 }
 
@@ -118,7 +120,18 @@ func days(d time.Duration) string {
 	return fmt.Sprintf("%d days", int(d/(24*time.Hour)))
 }
 
-func seconds(n uint64) string { return (time.Duration(n) * time.Second).String() }
+// seconds writes a length of time as people do: 24h, not 24h0m0s.
+func seconds(n uint64) string {
+	s := (time.Duration(n) * time.Second).String()
+	s, _ = strings.CutSuffix(s, "m0s")
+	if strings.HasSuffix(s, "h0") {
+		return strings.TrimSuffix(s, "0")
+	}
+	if s != "" && s[len(s)-1] != 's' {
+		s += "m"
+	}
+	return s
+}
 
 // follows describes the difference between two rosters.
 func (s *sentences) follows(old, now roster.Root) {
@@ -166,18 +179,18 @@ func (s *sentences) people(old, now roster.Root) {
 		is := find(now.Keyholders, k.Name)
 		switch {
 		case is == nil:
-			s.say("REMOVES keyholder %s: %s.", k.Name, keyholder(k))
+			s.say("REMOVES keyholder %q: %s.", k.Name, keyholder(k))
 		case is.Key.ID() != k.Key.ID():
-			s.say("REPLACES the key of keyholder %s: %s, in place of %s.", k.Name, keyholder(*is), k.Key)
+			s.say("REPLACES the key of keyholder %q: %s, in place of %s.", k.Name, keyholder(*is), k.Key)
 		case is.Attestation != k.Attestation:
-			s.say("CHANGES the attestation of keyholder %s: %s.", k.Name, keyholder(*is))
+			s.say("CHANGES the attestation of keyholder %q: %s.", k.Name, keyholder(*is))
 		default:
-			same = append(same, k.Name)
+			same = append(same, strconv.Quote(k.Name))
 		}
 	}
 	for _, k := range now.Keyholders {
 		if find(old.Keyholders, k.Name) == nil {
-			s.say("ADDS keyholder %s: %s.", k.Name, keyholder(k))
+			s.say("ADDS keyholder %q: %s.", k.Name, keyholder(k))
 		}
 	}
 	if len(same) > 0 {
@@ -240,7 +253,7 @@ func (s *sentences) revoked(old, now roster.Root) {
 		return
 	}
 	for _, k := range now.Revoked[len(old.Revoked):] {
-		s.say("REVOKES key %s (%s) for good, since %s: %s.", k.Key, was(old, k.Key), k.At, k.Reason)
+		s.say("REVOKES key %s (%s) for good, since %s: %q.", k.Key, was(old, k.Key), k.At, k.Reason)
 	}
 }
 
@@ -248,7 +261,7 @@ func (s *sentences) revoked(old, now roster.Root) {
 func was(old roster.Root, key roster.Key) string {
 	for _, k := range old.Keyholders {
 		if k.Key.Material() == key.Material() {
-			return "keyholder " + k.Name
+			return "keyholder " + strconv.Quote(k.Name)
 		}
 	}
 	for _, k := range old.OnlineKeys {

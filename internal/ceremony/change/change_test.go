@@ -1,0 +1,146 @@
+package change
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rootward/rootward/roster"
+	"github.com/rootward/rootward/roster/digest"
+	"github.com/rootward/rootward/roster/rostertest"
+)
+
+var update = flag.Bool("update", false, "write the sentences that are found as those that are wanted")
+
+var start = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+func holders(names ...string) []roster.Keyholder {
+	var all []roster.Keyholder
+	for _, p := range rostertest.People(names...) {
+		all = append(all, roster.Keyholder{Name: p.Name, Key: roster.Key{PublicKey: p.Key}, Attestation: digest.Sum([]byte(p.Name)).String()})
+	}
+	return all
+}
+
+func online(role roster.Role, name string, from, to time.Time) roster.OnlineKey {
+	return roster.OnlineKey{Role: role, Key: roster.Key{PublicKey: rostertest.Person(name).Key}, NotBefore: roster.At(from), Expires: roster.At(to)}
+}
+
+func genesis() roster.Root {
+	return roster.Root{
+		Repository: "packages.example", Version: 1, Issued: roster.At(start), Expires: roster.At(start.AddDate(1, 0, 0)), Threshold: 3,
+		Keyholders: holders("Alice", "Bob", "Carol", "Dave", "Erin"), SnapshotLifetime: 24 * 60 * 60, Anchor: digest.Sum([]byte("empty")),
+		OnlineKeys: []roster.OnlineKey{
+			online(roster.RoleCountersign, "countersign-1", start, start.AddDate(2, 0, 0)),
+			online(roster.RoleSnapshot, "snapshot-1", start, start.AddDate(2, 0, 0)),
+		},
+	}
+}
+
+// everything is a successor in which all changes that can.
+func everything() roster.Root {
+	r := genesis()
+	r.Version, r.Issued, r.Expires = 2, roster.At(start.AddDate(1, 0, 3)), roster.At(start.AddDate(1, 11, 0))
+	r.Threshold, r.SnapshotLifetime, r.SnapshotFloor = 2, 48*60*60, 100
+	r.Keyholders = holders("Bob", "Carol", "Dave", "Frank")
+	r.Keyholders[1].Key.PublicKey = rostertest.Person("Carol").Repacked().Key
+	r.Keyholders[2].Attestation = roster.NoAttestation
+	r.OnlineKeys = []roster.OnlineKey{
+		online(roster.RoleCountersign, "countersign-2", start.AddDate(1, 0, 0), start.AddDate(3, 0, 0)),
+		online(roster.RoleSnapshot, "snapshot-1", start, start.AddDate(3, 0, 0)),
+	}
+	r.Revoked = []roster.RevokedKey{
+		{Key: genesis().OnlineKeys[0].Key, Reason: "read from the server's memory", At: r.Issued},
+		{Key: genesis().Keyholders[0].Key, Reason: "card stolen", At: r.Issued},
+		{Key: roster.Key{PublicKey: rostertest.Person("stranger").Key}, Reason: "said so", At: r.Issued},
+	}
+	r.Anchor = digest.Sum([]byte("map"))
+	return r
+}
+
+func quiet() roster.Root {
+	r := genesis()
+	r.Version, r.Issued, r.Expires = 2, roster.At(start.AddDate(0, 10, 0)), roster.At(start.AddDate(1, 10, 0))
+	return r
+}
+
+func stricter() roster.Root {
+	r := quiet()
+	r.Expires, r.Threshold, r.SnapshotLifetime = genesis().Expires, 4, 60*60
+	r.Keyholders = append(r.Keyholders, holders("Frank")...)
+	r.OnlineKeys[1].Role = roster.RoleCountersign
+	return r
+}
+
+func shorter() roster.Root {
+	r := quiet()
+	r.Repository, r.Expires = "rehearsal.packages.example", roster.At(start.AddDate(0, 11, 0))
+	r.Threshold = 1
+	return r
+}
+
+var anchored = Anchor{Map: digest.Sum([]byte("map")), Size: 1300, New: 1204, Succeeded: 17, Extended: 31,
+	Overrides: []Name{{"demo", "list version 4 (aaaa) in place of version 3"}, {"other", "list version 2 (bbbb) in place of version 1"}},
+	Refused:   []Name{{"stolen", "no succession leads here"}},
+	Missing:   []Name{{Package: "gone"}},
+	Postponed: []Name{{Package: "later"}},
+}
+
+// TestSentences compares the sentences with those in testdata, which people
+// have read. They are what is heard before anybody signs.
+func TestSentences(t *testing.T) {
+	first := genesis()
+	for name, got := range map[string][]string{
+		"genesis":    Of(nil, genesis(), nil),
+		"alone":      Of(nil, everything(), nil),
+		"quiet":      Of(&first, quiet(), nil),
+		"everything": Of(&first, everything(), &anchored),
+		"stricter":   Of(&first, stricter(), nil),
+		"shorter":    Of(&first, shorter(), nil),
+		"forgetful":  Of(ptr(everything()), func() roster.Root { r := everything(); r.Version, r.Revoked = 3, r.Revoked[:1]; return r }(), nil),
+	} {
+		file := "testdata/" + name + ".txt"
+		text := strings.Join(got, "\n") + "\n"
+		if *update {
+			if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text != string(want) {
+			t.Errorf("%s: sentences are\n%swant\n%s", name, text, want)
+		}
+	}
+}
+
+func ptr(r roster.Root) *roster.Root { return &r }
+
+// TestOneLineEach: no sentence can pass for two.
+func TestOneLineEach(t *testing.T) {
+	first := genesis()
+	for _, s := range Of(&first, everything(), &anchored) {
+		if strings.ContainsAny(s, "\n\r") {
+			t.Errorf("sentence %q has more than one line", s)
+		}
+	}
+}
+
+func TestDigest(t *testing.T) {
+	lines := Digest(digest.Sum([]byte("abc")))
+	if len(lines) != 5 || lines[0] != "SHA-256 ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" || len(strings.Fields(lines[4])) != 8 {
+		t.Errorf("lines are %q", lines)
+	}
+}
+
+func TestSeconds(t *testing.T) {
+	for n, want := range map[uint64]string{1: "1s", 60: "1m", 90: "1m30s", 600: "10m", 3600: "1h", 3660: "1h1m", 3601: "1h0m1s", 36000: "10h", 7 * 24 * 3600: "168h"} {
+		if got := seconds(n); got != want {
+			t.Errorf("%d seconds are %q, want %q", n, got, want)
+		}
+	}
+}
