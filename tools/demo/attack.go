@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -35,7 +34,7 @@ and to Heidi, whose machine is new.`)
 		{"She swaps the wheel on the web root.", t.swapWheel, "frank", "file", 3, nil},
 		{"She writes a maintainer list that names only herself, countersigns it with\nthe stolen key, and signs a snapshot that leads to it.", t.forgeFirst, "heidi", "maintainer list", 3, nil},
 		{"She makes it look like the next list after the true one.", t.forgeNext, "heidi", "maintainer list", 3, nil},
-		{"She serves the snapshot from before, to Frank, who remembers a newer one.", t.serveOld, "frank", "memory", 3, nil},
+		{"She serves the snapshot from before, to Frank, who remembers a newer one.", t.serveOld, "frank", "snapshot", 3, nil},
 		{"A day later she serves the same old snapshot to Heidi, who remembers nothing.", t.serveOld, "heidi", "snapshot", 4,
 			[]string{"--now", time.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339)}},
 		{"She signs a map in which the package has no list, so that unsigned files\nwould do.", t.hideList, "heidi", "maintainer list", 3, []string{"--accept", "established,remembered,new,frozen,unsigned"}},
@@ -69,7 +68,7 @@ func (s *stage) refused(who, url, layer string, exit int, flags []string) error 
 	}
 	out := s.path("work", "stolen.whl")
 	args := append([]string{"--state", s.state(tried), "--url", url}, flags...)
-	said, err := s.runBoth(cmd{program: "roster", args: append(args, "get", "--package", project, "--file", wheel, "--out", out), exit: exit})
+	said, err := s.runBoth(cmd{program: "roster", args: append(args, "get", "--package", project, "--file", s.wheel, "--out", out), exit: exit})
 	if err != nil {
 		return err
 	}
@@ -84,11 +83,11 @@ func (s *stage) refused(who, url, layer string, exit int, flags []string) error 
 }
 
 func (t *thief) swapWheel() error {
-	evil := t.s.path("thief", "dist", wheel)
-	if err := buildWheel(evil, "print('mine now')\n"); err != nil {
+	evil := t.s.path("thief", "dist", t.s.wheel)
+	if err := buildWheel(evil, "1.1", "print('owned')\n"); err != nil {
 		return err
 	}
-	matches, err := filepath.Glob(filepath.Join(t.root, "files", "*", wheel))
+	matches, err := filepath.Glob(filepath.Join(t.root, "files", "*", t.s.wheel))
 	if err != nil || len(matches) != 1 {
 		return fmt.Errorf("finding the wheel: %d of them, %v", len(matches), err)
 	}
@@ -182,6 +181,7 @@ Heidi it is a new package, and whoever asks for more than new refuses it:`)
 	if !saysLayer(said, "policy") {
 		return fmt.Errorf("the refusal does not name the policy: %s", said)
 	}
-	// Her fast-forwarded snapshot is now what Heidi remembers: see act 7.
-	return os.WriteFile(s.path("thief", "url"), []byte(t.url+"\n"), 0o600)
+	// Her newest snapshot is now what Heidi remembers: see act 7.
+	s.mirror = t.url
+	return nil
 }

@@ -11,12 +11,11 @@ import (
 // documents for another's.
 const repository = "rehearsal.pypi.example"
 
-// The package that two maintainers claim, and its first release.
-const (
-	project = "sampleproject"
-	version = "1.0"
-	wheel   = "sampleproject-1.0-py3-none-any.whl"
-)
+// The package that two maintainers claim.
+const project = "sampleproject"
+
+// wheelOf names the wheel of a version.
+func wheelOf(version string) string { return project + "-" + version + "-py3-none-any.whl" }
 
 // A person of the demo who holds a card. The secrets are a rehearsal's.
 type keyholder struct {
@@ -33,18 +32,22 @@ var keyholders = []keyholder{
 
 // cast is who and what the acts share.
 type cast struct {
-	vault   *custodian.Server
-	keeper  *custodian.Custodian
-	shares  custodian.Shares
-	plan    custodian.Plan // of the current online keys
-	round   int            // 1 until the theft, 2 afterwards
-	roleID  string
-	cards   *room.Room
-	signer  func() // stops the online signer
-	address string // the signer's
-	web     string // URL of the published repository
-	pin     string // digest of the first roster
-	began   time.Time
+	vault    *custodian.Server
+	keeper   *custodian.Custodian
+	shares   custodian.Shares
+	vaultURL string
+	lent     bool           // Vault was there before, at VAULT_ADDR
+	plan     custodian.Plan // of the current online keys
+	round    int            // 1 until the theft, 2 afterwards
+	roleID   string
+	cards    *room.Room
+	signer   func() // stops the online signer
+	address  string // the signer's
+	web      string // URL of the published repository
+	mirror   string // URL of the thief's web root
+	wheel    string // the newest release
+	pin      string // digest of the first roster
+	began    time.Time
 
 	gpgUsers  []string
 	snapshots map[string]string // name of a moment -> snapshot version

@@ -1,5 +1,10 @@
 package main
 
+import (
+	"fmt"
+	"strings"
+)
+
 // client is act 4: from the pinned digest to the wheel.
 func (s *stage) client() error {
 	s.say(`
@@ -28,8 +33,22 @@ func (s *stage) initClient(who string) error {
 
 func (s *stage) state(who string) string { return s.path("client", who) }
 
+// accepts has a client walk to the newest wheel, and shows only where it ends.
+func (s *stage) accepts(who string) error {
+	args := []string{"--state", s.state(who), "--url", s.web, "verify", "--package", project, "--file", s.wheel}
+	fmt.Printf("\n  $ roster %s\n", s.show(quoteAll(args)))
+	out, err := s.run(cmd{program: "roster", args: args, quiet: true})
+	if err != nil {
+		fmt.Print(out)
+		return err
+	}
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	fmt.Printf("    (%d lines of the walk, as above)\n    %s\n", len(lines)-1, lines[len(lines)-1])
+	return nil
+}
+
 // verify walks to the wheel and wants an exit code.
 func (s *stage) verify(who, url string, exit int, flags ...string) (string, error) {
 	args := append([]string{"--state", s.state(who), "--url", url}, flags...)
-	return s.run(cmd{program: "roster", args: append(args, "verify", "--package", project, "--file", wheel), exit: exit})
+	return s.run(cmd{program: "roster", args: append(args, "verify", "--package", project, "--file", s.wheel), exit: exit})
 }

@@ -24,22 +24,22 @@ web root. That is all; no card, no signer, no Vault.`)
 			return err
 		}
 	}
-	for _, who := range []string{"frank", "heidi"} {
-		if _, err := s.verify(who, s.web, 3); err != nil {
-			return err
-		}
+	if _, err := s.verify("frank", s.web, 3); err != nil {
+		return err
 	}
-	s.say("    Clients refuse the stolen keys %s after the envelope was opened.", time.Since(leaked).Round(time.Millisecond))
+	s.say("\n    Clients refuse the stolen keys %s after the envelope was opened.", time.Since(leaked).Round(time.Millisecond))
+	s.say(`
+Mallory's mirror hides the revocations. Frank has seen them, and never forgets:`)
+	if err := s.refused("frank", s.mirror, "snapshot", 3, nil); err != nil {
+		return err
+	}
 
 	s.say(`
 The signer is stopped. Vault's custodians come together with their shares, throw
 the stolen login out, and make two new keys.`)
 	s.signer()
-	if err := s.keeper.Root(s.ctx, s.shares); err != nil {
-		return fmt.Errorf("bringing Vault's shares together: %w", err)
-	}
-	if err := s.keeper.Evict(s.ctx, s.plan); err != nil {
-		return fmt.Errorf("throwing the stolen login out: %w", err)
+	if err := s.evictThief(); err != nil {
+		return err
 	}
 	s.round = 2
 	if err := s.newOnlineKeys(); err != nil {
@@ -49,6 +49,18 @@ the stolen login out, and make two new keys.`)
 		return err
 	}
 	return s.recover(files)
+}
+
+func (s *stage) evictThief() error {
+	if !s.lent {
+		if err := s.keeper.Root(s.ctx, s.shares); err != nil {
+			return fmt.Errorf("bringing Vault's shares together: %w", err)
+		}
+	}
+	if err := s.keeper.Evict(s.ctx, s.plan); err != nil {
+		return fmt.Errorf("throwing the stolen login out: %w", err)
+	}
+	return nil
 }
 
 // recover holds ceremony 3 and starts the signer again.
@@ -78,14 +90,17 @@ the stolen keys vouched for. Two of three keyholders are enough.`)
 		return err
 	}
 	s.say(`
-The new key countersigned what leads from the anchor. Clients walk from roster 1
-to 3 by themselves: Frank; Heidi, whom the thief had shown snapshots of her own;
-and Ivan, who is new.`)
+The new key countersigned what leads from the anchor: Judy's list. Clients walk
+from roster 1 to 3 by themselves: Ivan, who is new; Frank; and Heidi, to whom the
+thief had shown snapshots of her own, with higher numbers.`)
 	if err := s.initClient("ivan"); err != nil {
 		return err
 	}
-	for _, who := range []string{"frank", "heidi", "ivan"} {
-		if _, err := s.verify(who, s.web, 0); err != nil {
+	if _, err := s.verify("ivan", s.web, 0); err != nil {
+		return err
+	}
+	for _, who := range []string{"frank", "heidi"} {
+		if err := s.accepts(who); err != nil {
 			return err
 		}
 	}

@@ -37,26 +37,71 @@ rules and countersigns.`, project)
 	s.say(`
 Dave builds a wheel and uploads it. What he signs is not the file but a
 manifest: package, version, and each file's size and SHA-256.`)
-	if err := buildWheel(s.path("work", "dist", wheel), "print('hello')\n"); err != nil {
-		return err
-	}
-	if err := s.upload(s.path("work", "dist", wheel)); err != nil {
-		return err
-	}
-	manifest := s.path("work", "manifest.json")
-	if _, err := s.run(cmd{program: "roster", args: []string{"release", "--repository", repository, "--package", project, "--version", version,
-		"--out", manifest, s.path("work", "dist", wheel)}}); err != nil {
-		return err
-	}
-	if err := s.gpgSign(manifest, "Dave"); err != nil {
-		return err
-	}
-	if err := s.submit(manifest); err != nil {
+	if err := s.release("1.0", "Dave"); err != nil {
 		return err
 	}
 	s.say(`
 The signer publishes a snapshot: one signed line that stands for every package.`)
 	return s.publish("released")
+}
+
+// release builds, uploads and signs one version.
+func (s *stage) release(version, who string) error {
+	s.wheel = wheelOf(version)
+	built, manifest := s.path("work", "dist", s.wheel), s.path("work", "manifest-"+version+".json")
+	if err := buildWheel(built, version, "print('hello')\n"); err != nil {
+		return err
+	}
+	if err := s.upload(built); err != nil {
+		return err
+	}
+	if _, err := s.run(cmd{program: "roster", args: []string{"release", "--repository", repository, "--package", project, "--version", version,
+		"--out", manifest, built}}); err != nil {
+		return err
+	}
+	if err := s.gpgSign(manifest, who); err != nil {
+		return err
+	}
+	return s.submit(manifest)
+}
+
+// succession is what happens between two ceremonies: the maintainers change
+// who they are, by themselves, and go on releasing.
+func (s *stage) succession() error {
+	s.say(`
+The package goes on by itself. Judy joins: Dave and Erin sign the next list, and
+so does she. It keeps vouching for the lines of the index that are there. She
+releases 1.1. Nobody at the index and nobody at the root has to act.`)
+	if err := s.newMaintainer("Judy", "nistp256"); err != nil {
+		return err
+	}
+	if err := s.initClient("dave"); err != nil {
+		return err
+	}
+	list := s.path("work", "list-2.json")
+	if _, err := s.run(cmd{program: "roster", args: []string{"--state", s.state("dave"), "--url", s.web, "list", "new", "--package", project,
+		"--maintainer", "Dave=" + s.certificate("Dave"), "--maintainer", "Erin=" + s.certificate("Erin"), "--maintainer", "Judy=" + s.certificate("Judy"),
+		"--threshold", "2", "--release-threshold", "1", "--out", list}}); err != nil {
+		return err
+	}
+	if err := s.gpgSign(list, "Dave", "Erin", "Judy"); err != nil {
+		return err
+	}
+	if err := s.submit(list); err != nil {
+		return err
+	}
+	if err := s.release("1.1", "Judy"); err != nil {
+		return err
+	}
+	if err := s.publish("succeeded"); err != nil {
+		return err
+	}
+	for _, who := range []string{"frank", "grace"} {
+		if err := s.accepts(who); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *stage) submit(document string) error {
@@ -95,7 +140,7 @@ func (s *stage) upload(path string) error {
 }
 
 // buildWheel writes a small real wheel that prints what the script says.
-func buildWheel(path, script string) error {
+func buildWheel(path, version, script string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
@@ -111,7 +156,7 @@ func buildWheel(path, script string) error {
 		{info + "WHEEL", "Wheel-Version: 1.0\nGenerator: rehearsal\nRoot-Is-Purelib: true\nTag: py3-none-any\n"},
 		{info + "RECORD", project + ".py,,\n" + info + "METADATA,,\n" + info + "WHEEL,,\n" + info + "RECORD,,\n"},
 	} {
-		w, err := z.Create(part.name)
+		w, err := z.CreateHeader(&zip.FileHeader{Name: part.name}) // stored, so that sizes do not tell
 		if err != nil {
 			return err
 		}

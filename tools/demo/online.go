@@ -34,7 +34,32 @@ so that people can check the signer's work with their own gpg.`)
 	return s.exportOnlineKeys()
 }
 
+// startVault starts a server of the demo's own, or uses the one at VAULT_ADDR.
 func (s *stage) startVault() error {
+	if addr := os.Getenv("VAULT_ADDR"); addr != "" {
+		s.lent, s.vaultURL = true, addr
+		var err error
+		if s.keeper, err = custodian.Attach(addr, os.Getenv("VAULT_CACERT"), os.Getenv("VAULT_TOKEN")); err != nil {
+			return fmt.Errorf("using the Vault server at VAULT_ADDR with VAULT_TOKEN: %w", err)
+		}
+		s.say("    Vault: the server at VAULT_ADDR, initialised by whoever runs it; its root\n    token stays with them")
+		return nil
+	}
+	if err := s.ownVault(); err != nil {
+		return err
+	}
+	var err error
+	if s.shares, err = s.keeper.Init(s.ctx, 3, 2); err != nil {
+		return fmt.Errorf("initialising Vault: %w", err)
+	}
+	if err := s.keeper.Unseal(s.ctx, s.shares); err != nil {
+		return fmt.Errorf("unsealing Vault: %w", err)
+	}
+	s.say("    Vault: initialised with 3 shares, unsealed with 2")
+	return nil
+}
+
+func (s *stage) ownVault() error {
 	binary, err := custodian.Find()
 	if err != nil {
 		return err
@@ -52,17 +77,9 @@ func (s *stage) startVault() error {
 		return fmt.Errorf("starting Vault: %w", err)
 	}
 	s.curtain = append(s.curtain, s.vault.Stop)
-	if s.keeper, err = custodian.New(s.vault.URL(), s.vault.CACert()); err != nil {
-		return err
-	}
-	if s.shares, err = s.keeper.Init(s.ctx, 3, 2); err != nil {
-		return fmt.Errorf("initialising Vault: %w", err)
-	}
-	if err := s.keeper.Unseal(s.ctx, s.shares); err != nil {
-		return fmt.Errorf("unsealing Vault: %w", err)
-	}
-	s.say("    Vault: initialised with 3 shares, unsealed with 2")
-	return nil
+	s.vaultURL = s.vault.URL()
+	s.keeper, err = custodian.New(s.vaultURL, s.vault.CACert())
+	return err
 }
 
 // newOnlineKeys makes the keys of this round and a login for them.
@@ -83,10 +100,13 @@ func (s *stage) newOnlineKeys() error {
 	if err := s.write(s.path("secret", "role-id"), role+"\n"); err != nil {
 		return err
 	}
-	if err := s.keeper.Resign(s.ctx); err != nil {
-		return fmt.Errorf("giving up the root token: %w", err)
+	s.say("    Vault: keys %s and %s, not exportable; the signer's login may sign with\n    these two and read their public halves", s.plan.Keys[0].Name, s.plan.Keys[1].Name)
+	if !s.lent {
+		if err := s.keeper.Resign(s.ctx); err != nil {
+			return fmt.Errorf("giving up the root token: %w", err)
+		}
+		s.say("    Vault: the root token is revoked")
 	}
-	s.say("    Vault: keys %s and %s, not exportable; the signer's login may sign with\n    these two and read their public halves; the root token is revoked", s.plan.Keys[0].Name, s.plan.Keys[1].Name)
 	return s.writeConfig()
 }
 
@@ -125,7 +145,7 @@ vault:
   countersign: {key: %s, version: 1}
   snapshot: {key: %s, version: 1}
 `, repository, pin, s.address, s.socket(), s.path("repository"), s.path("work", "signer.db"),
-		s.vault.URL(), s.path("secret", "role-id"), s.path("secret", "secret-id"), s.keyName("countersign"), s.keyName("snapshot")))
+		s.vaultURL, s.path("secret", "role-id"), s.path("secret", "secret-id"), s.keyName("countersign"), s.keyName("snapshot")))
 }
 
 // socket is short, because the kernel bounds the length of a socket's path.

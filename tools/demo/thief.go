@@ -36,7 +36,7 @@ type onlineKey struct {
 
 func (s *stage) newThief(ctx context.Context) (*thief, error) {
 	vault, err := transit.Open(ctx, transit.Config{
-		Address: s.vault.URL(), RoleID: s.roleID, SecretID: transit.SecretIDFile(s.path("secret", "secret-id")),
+		Address: s.vaultURL, RoleID: s.roleID, SecretID: transit.SecretIDFile(s.path("secret", "secret-id")),
 	}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, fmt.Errorf("the thief logs in: %w", err)
