@@ -31,7 +31,7 @@ func app(env command.Env) *cli.App {
 var (
 	planFlag   = &cli.StringFlag{Name: "plan", Usage: "the ceremony's plan, a YAML `FILE`", Required: true}
 	recordFlag = &cli.StringFlag{Name: "record", Usage: "the ceremony's folder, `DIR`", Required: true}
-	serialFlag = &cli.Uint64Flag{Name: "serial", Usage: "the card's serial number `N`", Required: true}
+	serialFlag = &cli.StringFlag{Name: "serial", Usage: "the card's serial number `N`", Required: true}
 )
 
 func (t *tool) app() *cli.App {

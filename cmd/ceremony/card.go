@@ -3,6 +3,7 @@ package main
 import (
 	"crypto"
 	"math"
+	"strconv"
 
 	"github.com/urfave/cli/v2"
 
@@ -47,7 +48,7 @@ func (t *tool) cardCommand() *cli.Command {
 	return &cli.Command{Name: "card", Usage: "looks at cards and provisions them", Subcommands: []*cli.Command{
 		{Name: "list", Usage: "lists the PIV cards that are in readers", Action: t.cardList},
 		{Name: "inspect", Usage: "says what a card tells of itself without any secret",
-			Flags: []cli.Flag{&cli.Uint64Flag{Name: "serial", Usage: "the card's serial number `N`; may be left out where there is one card"}}, Action: t.cardInspect},
+			Flags: []cli.Flag{&cli.StringFlag{Name: "serial", Usage: "the card's serial number `N`; may be left out where there is one card"}}, Action: t.cardInspect},
 		{Name: "provision", Usage: "makes a card a keyholder's: new PIN, PUK and management key, and an attested key in slot 9c",
 			Flags: []cli.Flag{serialFlag, out,
 				&cli.StringFlag{Name: "holder", Usage: "the keyholder's `NAME`", Required: true},
@@ -59,10 +60,14 @@ func (t *tool) cardCommand() *cli.Command {
 	}}
 }
 
+// serialOf reads --serial; 0 where it may be left out and is.
 func serialOf(c *cli.Context) (uint32, error) {
-	n := c.Uint64("serial")
-	if n > math.MaxUint32 || n == 0 && c.IsSet("serial") {
-		return 0, command.Usagef("flag --serial is %d, wanted 1 to %d", n, uint32(math.MaxUint32))
+	if !c.IsSet("serial") {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(c.String("serial"), 10, 32)
+	if err != nil || n == 0 {
+		return 0, command.Usagef("flag --serial is %q, wanted a number from 1 to %d", c.String("serial"), uint32(math.MaxUint32))
 	}
 	return uint32(n), nil
 }

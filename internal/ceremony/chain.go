@@ -62,13 +62,19 @@ func EmptyMap() digest.Digest {
 func Walk(ctx context.Context, fetch roster.Fetch, pin digest.Digest) (*Chain, error) {
 	var c Chain
 	for version := uint64(1); version <= MaxRosters; version++ {
-		s, err := roster.FetchSigned(ctx, roster.RosterPath(version), roster.MaxRoster, fetch)
+		path := roster.RosterPath(version)
+		doc, err := fetch(ctx, path, roster.MaxRoster)
 		if errors.Is(err, roster.ErrAbsent) {
 			break
 		}
 		if err != nil {
 			return nil, err
 		}
+		asc, err := fetch(ctx, roster.SignaturePath(path), roster.MaxSignatureFile)
+		if err != nil { // absent too: a roster without its signatures ends no chain
+			return nil, refuse("%s is there without its signatures", path).because(err).do("bring the signature file, or the whole repository, again")
+		}
+		s := roster.Signed{Document: doc, Signatures: asc}
 		if len(c.Rosters) == 0 && digest.Sum(s.Document) != pin {
 			continue // before the pinned one
 		}
