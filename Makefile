@@ -9,12 +9,13 @@ SHELL := /bin/bash
 GO ?= go
 BIN := $(CURDIR)/build/bin
 # Without PC/SC's headers the ceremony tool is built without cards, and says so.
-export CGO_ENABLED ?= $(shell pkg-config --exists libpcsclite 2>/dev/null && command -v gcc >/dev/null && echo 1 || echo 0)
+# Looked up when it is needed: the set-up may have installed them just before.
+CGO = CGO_ENABLED=$${CGO_ENABLED:-$$(pkg-config --exists libpcsclite 2>/dev/null && command -v gcc >/dev/null && echo 1 || echo 0)}
 
 # Timings and limits that go test needs: PC/SC and Vault tests take a minute.
 TESTFLAGS ?= -timeout 15m
 
-.PHONY: demo test check programs fmt vet static shell race tidy docs vulnerabilities airgap fuzz killpoints clean setup-demo setup-test setup-check
+.PHONY: demo test check programs fmt vet static shell race tidy docs vulnerabilities airgap fuzz clean setup-demo setup-test setup-check
 
 demo: setup-demo
 	@$(MAKE) --no-print-directory programs vault
@@ -23,7 +24,7 @@ demo: setup-demo
 # Tests that lack a part are skipped and say which; under CI=true they fail.
 test: setup-test
 	@$(MAKE) --no-print-directory programs vault
-	@tools/test.sh $(TESTFLAGS) ./...
+	@$(CGO) tools/test.sh $(TESTFLAGS) ./...
 
 check: setup-check fmt vet static shell tidy docs airgap vulnerabilities race
 	@echo 'check: all done'
@@ -34,7 +35,7 @@ setup-demo setup-test setup-check: setup-%:
 # The programs, and those that only the demo and the tests use.
 programs:
 	@mkdir -p $(BIN)
-	$(GO) build -trimpath -o $(BIN)/ ./cmd/online-signer ./cmd/roster ./cmd/ceremony ./tools/vcard ./tools/demo
+	$(CGO) $(GO) build -trimpath -o $(BIN)/ ./cmd/online-signer ./cmd/roster ./cmd/ceremony ./tools/vcard ./tools/demo
 
 # Where the server cannot be built, the parts that need one are skipped.
 .PHONY: vault
@@ -89,6 +90,15 @@ vulnerabilities: $(BIN)/govulncheck
 	if grep -q 'fetching vulnerabilities' <<<"$$out"; then \
 		echo 'vulnerabilities: not checked: the database of vulnerabilities cannot be reached from here'; \
 	else echo "$$out"; exit $$code; fi
+
+# Each fuzzer for a while: FUZZTIME=15m for the whole run.
+FUZZTIME ?= 20s
+fuzz:
+	@for p in $$($(GO) list ./...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+		done; \
+	done
 
 clean:
 	rm -rf build
