@@ -27,17 +27,17 @@ import (
 	"github.com/rootward/rootward/roster/tree"
 )
 
-// docs/example has the worked example of docs/spec.md: a repository as it
+// testdata/example has the worked example of docs/spec.md: a repository as it
 // would be published, the revocations that its ceremony sealed, the files
 // that were carried to its ceremonies, and certificates for people's gpg.
 // Its documents are the same every time; its signatures are not, so it is
 // committed once. To make it anew: go test ./roster -run Spec -update
 
-var update = flag.Bool("update", false, "make docs/example anew, with new signatures")
+var update = flag.Bool("update", false, "make testdata/example anew, with new signatures")
 
 const (
 	specFile   = "../docs/spec.md"
-	exampleDir = "../docs/example"
+	exampleDir = "testdata/example"
 	published  = "repository/"
 	sealed     = "sealed/"
 )
