@@ -3,9 +3,11 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -71,7 +73,15 @@ func TestDisturbed(t *testing.T) {
 	fault(vcard.BadSignature, 1)
 	sign(erin).must(t, 1).has(t, "does not verify")
 	fault(vcard.BadSignature, 0)
-	sign(erin).must(t, 0)
+	killAtTouch(t, in("record"), erin, 2)
+	kept, err := os.ReadFile(filepath.Join(signatures, "root", "1.json.asc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sign(erin).must(t, 0).has(t, "PIN tries left: 3.").lacks(t, "Signing root/1.json")
+	if again, err := os.ReadFile(filepath.Join(signatures, "root", "1.json.asc")); err != nil || !bytes.Equal(again, kept) {
+		t.Errorf("the signature that was there before the loss of power is another one now: %v", err)
+	}
 	sign(erin).must(t, 0).has(t, "has signed everything already").lacks(t, "PIN of card")
 	swapDraft(t, in("record"), sign, frank)
 	sign(frank).must(t, 0)
@@ -79,6 +89,40 @@ func TestDisturbed(t *testing.T) {
 	run(t, nil, "combine", "--record", in("record"), "--out", in("out")).must(t, 3).has(t, "exists already")
 	abandonAndDraftAnew(t, in, sign, erin)
 	noSecrets(t, dir, 7, erin, frank, wrongPIN)
+}
+
+// killAtTouch ends the program, as a loss of power would, while the card waits
+// for its nth touch.
+func killAtTouch(t *testing.T, record string, k keyholder, n int) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), program, "sign", "--record", record, "--serial", fmt.Sprint(serial(k.card)))
+	cmd.Env = append(os.Environ(), cardRoom.Env()...)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stderr)
+	for touches := 0; touches < n && lines.Scan(); {
+		if prompt, asked := strings.CutPrefix(lines.Text(), "ceremony: ask: "); asked {
+			fmt.Fprintln(stdin, k.answer(prompt))
+		}
+		if strings.Contains(lines.Text(), "TOUCH card") {
+			touches++
+		}
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Fatal("the program ended by itself")
+	}
 }
 
 func (s said) lacks(t *testing.T, text string) said {
