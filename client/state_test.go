@@ -231,6 +231,44 @@ func TestStateOfAnotherRepository(t *testing.T) {
 	}
 }
 
+// Likewise a pin whose repository was changed, and a record that lies at
+// another package's place.
+func TestStateMovedAbout(t *testing.T) {
+	s := serve(t, example(t))
+	u := newUser(t, s)
+	u.wantWheel()
+	pin := filepath.Join(u.State, "pin")
+	good, err := os.ReadFile(pin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(pin, bytes.Replace(good, []byte(rostertest.Repository), []byte("another.example"), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = u.tryGet()
+	var e *client.StateError
+	if !errors.As(err, &e) || !strings.Contains(err.Error(), "another.example") {
+		t.Errorf("got %v, want a StateError for the repository", err)
+	}
+	if err := os.WriteFile(pin, good, 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	s.Claim("other", erin)
+	s.Publish(nil)
+	place := func(name string) string {
+		return filepath.Join(u.State, "packages", digest.Sum([]byte(name)).String())
+	}
+	if err := os.CopyFS(place("other"), os.DirFS(place(pkg))); err != nil {
+		t.Fatal(err)
+	}
+	_, err = u.get("other", "other-1.0.tar.gz")
+	if !errors.As(err, &e) || e.File != filepath.Join(place("other"), "record") {
+		t.Errorf("got %v, want a StateError that names the record", err)
+	}
+	u.wantWheel()
+}
+
 func TestNoState(t *testing.T) {
 	for _, dir := range []string{t.TempDir(), filepath.Join(t.TempDir(), "absent")} {
 		if _, err := client.Open(client.Config{State: dir}); !errors.Is(err, client.ErrNoState) {

@@ -177,6 +177,7 @@ func TestFrozenPackageHasNoNextList(t *testing.T) {
 // Names from outside cannot write to the terminal.
 func TestWordsFromOutsideAreEscaped(t *testing.T) {
 	d := newDesk(t)
+	d.Publish(nil)
 	code, stdout, stderr := d.run("get", "--package", "exam\x1b[31mple", "--file", "x", "--out", "o")
 	if code != 3 || strings.ContainsRune(stdout+stderr, '\x1b') {
 		t.Errorf("exit code %d, %q, %q; want no escape character", code, stdout, stderr)
