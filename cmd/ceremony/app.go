@@ -211,7 +211,7 @@ func (t *tool) sign(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
-		t.result("card %d signed %d documents of draft %s", serial, len(s.Draft.Documents()), s.Draft.Roster.Digest())
+		t.result("card %d has signed all of draft %s that it is to sign", serial, s.Draft.Roster.Digest())
 		t.result("signed by: %s", orNobody(signed))
 		t.result("not yet: %s", orNobody(missing))
 		t.result("transcript %s", s.Head())

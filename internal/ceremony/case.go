@@ -35,7 +35,10 @@ type Case struct {
 	Chain      *Chain                 // nil for genesis
 	Kept       *handover.KeptSnapshot // nil unless the anchor is recomputed
 	Revoke     []roster.RevokedKey    // beyond the previous roster's
-	Inputs     []Input                // every file that was read, but the chain
+	// Opened are the online keys whose sealed revocation is public beside the
+	// rosters so far, and valid.
+	Opened []roster.OnlineKey
+	Inputs []Input // every file that was read, but the chain
 
 	dir        string // the plan's
 	extraRoots int    // certificates besides Yubico's
@@ -216,7 +219,10 @@ func (c *Case) loadChain(ctx context.Context) error {
 		return refuse("reading the rosters so far").because(err)
 	}
 	defer folder.Close()
-	c.Chain, err = Walk(ctx, folder.Fetch, c.Plan.Previous.Pin.Digest)
+	if c.Chain, err = Walk(ctx, folder.Fetch, c.Plan.Previous.Pin.Digest); err != nil {
+		return err
+	}
+	c.Opened, err = c.Chain.opened(ctx, folder.Fetch)
 	return err
 }
 

@@ -8,8 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"github.com/rootward/rootward/internal/pgp"
 	"github.com/rootward/rootward/roster"
 	"github.com/rootward/rootward/roster/digest"
 	"github.com/rootward/rootward/roster/tree"
@@ -41,6 +43,42 @@ func (c *Chain) keys() []roster.Key {
 		}
 	}
 	return all
+}
+
+// opened returns the online keys of the chain's rosters whose revocation stands
+// beside them and is valid. One that is not is passed over, as clients do.
+func (c *Chain) opened(ctx context.Context, fetch roster.Fetch) ([]roster.OnlineKey, error) {
+	var all []roster.OnlineKey
+	seen := make(map[pgp.KeyID]bool)
+	for _, listing := range c.Rosters {
+		for _, k := range listing.Root().OnlineKeys {
+			id := k.Key.ID()
+			if seen[id] {
+				continue
+			}
+			seen[id] = true
+			s, err := roster.FetchSigned(ctx, roster.RevocationPath(id), roster.MaxRevocation, fetch)
+			if errors.Is(err, roster.ErrAbsent) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			if c.revokes(s, id) {
+				all = append(all, k)
+			}
+		}
+	}
+	return all, nil
+}
+
+// revokes reports whether a document revokes the key, under any roster of the
+// chain.
+func (c *Chain) revokes(s roster.Signed, id pgp.KeyID) bool {
+	return slices.ContainsFunc(c.Rosters, func(r *roster.Roster) bool {
+		_, err := r.OpenRevocation(s, id)
+		return err == nil
+	})
 }
 
 // EmptyMap is the root of the map that holds no package.

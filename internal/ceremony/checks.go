@@ -110,6 +110,7 @@ var Checks = []Check{
 	{"ONLINE-KEYS-WINDOW", "at any time of the roster's life, a key of each role counts", nil, checkOnlineWindow},
 	{"REVOKE-TIME", "no key is revoked from a time after the roster is issued", nil, checkRevokeTime},
 	{"REVOKE-UNIQUE", "each key is revoked once, and has no role", nil, checkRevokeUnique},
+	{"REVOKE-OPENED", "each online key whose sealed revocation was published is revoked by the roster", nil, checkOpened},
 	{"THEFT-FLOOR", "a roster that revokes an online key changes the snapshot floor", nil, checkTheftFloor},
 	{"THEFT-KEYS", "a roster that revokes an online key replaces one of each role", nil, checkTheftKeys},
 	{"ANCHOR-WAITING-MIN", "the waiting period is long enough", bound(func(p plan.Policy) any { return p.WaitingMin.D }), checkWaitingMin},
@@ -500,6 +501,16 @@ func checkRevokeUnique(c *Case) error {
 			return fmt.Errorf("key %s, which the plan revokes, %s", r.Key, is)
 		}
 		seen[r.Key.Material()] = "stands in the plan's revoke twice"
+	}
+	return nil
+}
+
+func checkOpened(c *Case) error {
+	for _, k := range c.Opened {
+		m := k.Key.Material()
+		if revokes := func(r roster.RevokedKey) bool { return r.Key.Material() == m }; !slices.ContainsFunc(slices.Concat(c.previous().Revoked, c.Revoke), revokes) {
+			return fmt.Errorf("the revocation of online %s key %s was published, wanted the key (%s) among those that the plan revokes", k.Role, k.Key, k.Key.ID())
+		}
 	}
 	return nil
 }

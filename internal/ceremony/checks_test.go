@@ -213,6 +213,12 @@ func successionVectors(s, other *stage) []vector {
 			c.Online[0].Key = fresh()
 			c.Revoke = []roster.RevokedKey{s.revoke(c.Online[0].Key, second)}
 		}},
+		{"REVOKE-OPENED", "a published revocation", func(c *Case) { c.Opened = c.previous().OnlineKeys[:1] }},
+		{"", "a published revocation, carried", func(c *Case) {
+			c.Opened = c.previous().OnlineKeys[:1]
+			theft(c)
+			c.Plan.Roster.SnapshotFloor = 6
+		}},
 		{"", "after a theft", func(c *Case) { theft(c); c.Plan.Roster.SnapshotFloor = 6 }},
 		{"THEFT-FLOOR", "the floor stays", theft},
 		{"THEFT-KEYS", "the other key stays", func(c *Case) {

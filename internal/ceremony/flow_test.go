@@ -94,8 +94,60 @@ func TestLeavers(t *testing.T) {
 	_, err = s.combine("record-2", "out-2", second)
 	refusedWith(t, err, "missing Alice")
 	s.sign("record-2", second, "Alice")
+	if found, _ := filepath.Glob(s.path("record-2", "signatures", "1001", "*", "*.asc")); len(found) != 1 {
+		t.Errorf("Alice, who leaves, signed %v, want the roster alone", found)
+	}
 	if _, err := s.combine("record-2", "out-2", second); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestOpenedRevocation publishes one of the sealed revocations: a plan that does
+// not carry it is refused, and one that does replaces both online keys.
+func TestOpenedRevocation(t *testing.T) {
+	s := founded(t, rehearsal)
+	sealed, err := filepath.Glob(s.path("out-1", SealedName, "revocations", "*.json"))
+	if err != nil || len(sealed) != 2 {
+		t.Fatal(sealed, err)
+	}
+	plan := s.plan("succession", 2, second, "Alice", "Bob", "Carol") + "anchor: keep\nprevious: {directory: out-1/publish, pin: " + s.pin.String() + "}\n"
+	junk := "out-1/publish/revocations/" + filepath.Base(sealed[0])
+	s.write(junk, []byte("{}"))
+	s.write(junk+".asc", []byte("nothing"))
+	if _, err := Build(t.Context(), s.mustLoad(plan, second), rand.Reader); err != nil {
+		t.Errorf("junk in the place of a revocation: %v", err)
+	}
+	for _, end := range []string{"", ".asc"} {
+		b, err := os.ReadFile(sealed[0] + end)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.write(junk+end, b)
+	}
+	_, err = Build(t.Context(), s.mustLoad(plan, second), rand.Reader)
+	refusedWith(t, err, "REVOKE-OPENED")
+	id := strings.TrimSuffix(filepath.Base(sealed[0]), ".json")
+	plan = strings.NewReplacer("online-1.json", "online-2.json", "snapshot_floor: 5", "snapshot_floor: 6").Replace(plan) +
+		"revoke: [{key: " + id + ", reason: stolen, at: " + roster.At(second).String() + "}]\n"
+	s.begin("record-2", s.mustLoad(plan, second))
+	s.sign("record-2", second, "Alice", "Carol")
+	if _, err := s.combine("record-2", "out-2", second); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestStandby lists a second pair of online keys, each with its revocation.
+func TestStandby(t *testing.T) {
+	s := newStage(t, rehearsal)
+	plan := s.plan("genesis", 1, first, "Alice", "Bob", "Carol") + "anchor: empty\nstandby_keys: {file: online-2.json, not_before: " +
+		roster.At(first).String() + ", expires: " + roster.At(first.AddDate(2, 0, 0)).String() + "}\n"
+	d := s.begin("record", s.mustLoad(plan, first))
+	if n := len(d.Roster.Root().OnlineKeys); n != 4 || len(d.Revocations) != 4 {
+		t.Errorf("%d online keys and %d revocations, want four of each", n, len(d.Revocations))
+	}
+	s.sign("record", first, "Alice", "Bob", "Carol")
+	if result, err := s.combine("record", "out", first); err != nil || result.Revocations != 4 {
+		t.Errorf("%+v, %v", result, err)
 	}
 }
 

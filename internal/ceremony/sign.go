@@ -30,7 +30,8 @@ type Signing struct {
 }
 
 // Sign has one card sign every document of the draft: the roster, and the
-// revocation of each online key.
+// revocation of each online key. Those who leave with this roster sign that
+// alone.
 //
 // The holder sees the change in sentences and the digest in words, types two of
 // the words back, approves each override by its package's name, and only then
@@ -119,11 +120,21 @@ func (s *Session) signaturePath(h *Holder, doc Document) string {
 	return s.path(signaturesName, fmt.Sprint(h.Card), filepath.FromSlash(roster.SignaturePath(doc.Path)))
 }
 
+// documentsOf lists what the holder signs: those who leave consent to the roster,
+// and have no say in the revocations that are made under it.
+func (s *Session) documentsOf(h *Holder) []Document {
+	all := s.Draft.Documents()
+	if slices.ContainsFunc(s.Draft.Roster.Root().Keyholders, func(k roster.Keyholder) bool { return k.Key.ID() == h.Enrolment.Key.ID() }) {
+		return all
+	}
+	return all[:1]
+}
+
 // unsigned lists the documents that the holder's key has not signed yet, and
 // verifies the signatures over the others.
 func (s *Session) unsigned(h *Holder) ([]Document, error) {
 	var todo []Document
-	for _, doc := range s.Draft.Documents() {
+	for _, doc := range s.documentsOf(h) {
 		asc, err := s.signature(h, doc)
 		if err != nil {
 			return nil, err
@@ -324,7 +335,7 @@ func askPIN(desk Desk, h *Holder, tries int) (string, error) {
 	return desk.Secret(fmt.Sprintf("PIN of card %d (%s), %d tries left", h.Card, h.Name, tries))
 }
 
-// Signers says who has signed every document of the draft, and who has not.
+// Signers says who has signed all that they are to sign, and who has not.
 func (s *Session) Signers() (signed, missing []string, err error) {
 	for i := range s.Holders {
 		todo, err := s.unsigned(&s.Holders[i])
