@@ -186,3 +186,24 @@ func abandonAndDraftAnew(t *testing.T, in func(...string) string, sign func(keyh
 	k.digest = run(t, nil, "draft", "--plan", in("plan-b.yaml"), "--record", in("record")).must(t, 0).digest(t)
 	sign(k).must(t, 0)
 }
+
+// TestCardsAsTheyAre lists the cards, looks at one before and after it is
+// provisioned, and provisions one that cannot attest.
+func TestCardsAsTheyAre(t *testing.T) {
+	needRoom(t)
+	mute := keyholder{name: "Grace", card: cardMute, pin: "271828", puk: "31415926"}
+	id := fmt.Sprint(serial(cardMute))
+	run(t, nil, "card", "list").must(t, 0).has(t, fmt.Sprintf("%d  firmware 5.7.1  ", serial(cardNobody)), id)
+	run(t, nil, "card", "inspect").must(t, 3).has(t, fmt.Sprintf("%d PIV cards found", cardCount))
+	run(t, nil, "card", "inspect", "--serial", id).must(t, 0).
+		has(t, "PIN tries left: 3", "as it left the factory: PIN yes, PUK yes, management key yes", "slot 9c: no key")
+	dir := t.TempDir()
+	args := []string{"card", "provision", "--serial", id, "--holder", mute.name, "--repository", repository, "--out", dir}
+	run(t, mute.answer, args...).must(t, 0).has(t, "NO ATTESTATION", "attestation none")
+	run(t, nil, "card", "inspect", "--serial", id).must(t, 0).
+		has(t, "as it left the factory: PIN no, PUK no, management key no", "slot 9c: P-384 key, PIN always, touch always, generated on the card: yes")
+	run(t, mute.answer, args...).must(t, 3).has(t, "exists already")
+	os.Remove(filepath.Join(dir, id+".json"))
+	os.Remove(filepath.Join(dir, id+".cert.asc"))
+	run(t, mute.answer, args...).must(t, 3).has(t, "holds a key or a certificate already").lacks(t, "New PIN")
+}

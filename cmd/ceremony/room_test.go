@@ -20,6 +20,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/rootward/rootward/internal/vcard"
 	"github.com/rootward/rootward/internal/vcard/room"
 	"github.com/rootward/rootward/internal/words"
 	"github.com/rootward/rootward/roster/digest"
@@ -34,6 +35,7 @@ const (
 	cardErin   // of the ceremony that is disturbed
 	cardFrank  //
 	cardNobody // enrolled nowhere
+	cardMute   // gives no attestation
 	cardCount
 )
 
@@ -75,6 +77,7 @@ func runInRoom(m *testing.M) int {
 	for i := range cardCount {
 		cards = append(cards, room.Card{Serial: serial(i), Firmware: "5.7.1"})
 	}
+	cards[cardMute].Faults = []vcard.Fault{vcard.NoAttestation}
 	cardRoom, err = room.Start(ctx, room.Config{Dir: dir, VcardBinary: binary, Cards: cards, TouchDelay: time.Millisecond, TouchTimeout: 200 * time.Millisecond})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

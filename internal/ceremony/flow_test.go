@@ -307,6 +307,7 @@ func TestAbandon(t *testing.T) {
 	s.begin("record", s.genesis())
 	s.sign("record", first, "Alice", "Bob")
 	refusedWith(t, s.abandon("record", first, "number-2"), "nothing was destroyed")
+	os.RemoveAll(s.path("record", signaturesName)) // as an attempt that was interrupted leaves it
 	if err := s.abandon("record", first, "number-1"); err != nil {
 		t.Fatal(err)
 	}
@@ -320,6 +321,7 @@ func TestAbandon(t *testing.T) {
 	}
 	refusedWith(t, s.abandon("record", first, "number-1"), "no draft to abandon")
 	refusedWith(t, s.trySign("record", first, "Alice", &paper{}), "has no draft")
+	s.write("record/draft/root/1.json", []byte("what a draft that was interrupted left"))
 	c := s.genesis()
 	c.Plan.Roster.SnapshotFloor = 8
 	c.Raw = []byte(strings.Replace(string(c.Raw), "snapshot_floor: 5", "snapshot_floor: 8", 1))
@@ -436,5 +438,71 @@ func TestTranscriptTellsAll(t *testing.T) {
 	}
 	if strings.Contains(string(b), "271828") {
 		t.Error("the transcript holds the PIN")
+	}
+}
+
+// TestOutputIsReadAgain changes what was written before it is read again.
+func TestOutputIsReadAgain(t *testing.T) {
+	s := founded(t, rehearsal)
+	reread := func() (err error) {
+		t.Helper()
+		return s.in("record-1", first, func(session *Session) error {
+			_, err := session.reread(t.Context(), s.path("out-1"))
+			return err
+		})
+	}
+	if err := reread(); err != nil {
+		t.Fatal(err)
+	}
+	for _, pattern := range []string{"publish/root/1.json", "publish/root/1.json.asc", "publish/root/attestations/*.pem", "publish/map/*", "sealed/revocations/*.json", "sealed/revocations/*.asc"} {
+		found, _ := filepath.Glob(s.path("out-1", pattern))
+		if len(found) == 0 {
+			t.Fatalf("no %s", pattern)
+		}
+		old, err := os.ReadFile(found[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		os.WriteFile(found[0], old[:len(old)/2], 0o644)
+		if reread() == nil {
+			t.Errorf("%s was cut in half, and nobody noticed", pattern)
+		}
+		os.WriteFile(found[0], old, 0o644)
+	}
+}
+
+// TestRehearsalOfRevocations: a reason that no client would read is found before
+// any card signs it.
+func TestRehearsalOfRevocations(t *testing.T) {
+	s := newStage(t, rehearsal)
+	plan := s.plan("genesis", 1, first, "Alice", "Bob", "Carol") + "anchor: empty\nrevocation_reason: " + strings.Repeat("much ", 30) + "\n"
+	_, err := Build(t.Context(), s.mustLoad(plan, first), rand.Reader)
+	refusedWith(t, err, "throw-away keys")
+	refusedWith(t, err, "malformed reason")
+}
+
+// TestJudge: what a card refuses is a refusal, what broke is a fault.
+func TestJudge(t *testing.T) {
+	place := hsm.Place{Serial: 77}
+	for want, errs := range map[int][]error{
+		3: {&hsm.PINError{Place: place, Tries: 1}, &hsm.BlockedError{Place: place}, &hsm.ManagementKeyError{Place: place}, &hsm.NoCardError{Want: 77},
+			&hsm.ManyCardsError{}, &hsm.WrongKeyError{Place: place}, &hsm.EmptySlotError{Place: place}, &hsm.OccupiedError{Place: place},
+			&hsm.ImportedError{Place: place}, &hsm.WeakSecretError{}, &hsm.AttestationError{}, &hsm.SecretsError{Err: &hsm.PINError{Tries: 2}}},
+		0: {&hsm.RemovedError{Place: place, Err: errors.New("gone")}, &hsm.TouchError{Place: place}, &hsm.ServiceError{Err: errors.New("none")},
+			&hsm.BusyError{Err: errors.New("held")}, &hsm.SignatureError{Place: place}, &hsm.CardError{Err: errors.New("odd")}, errors.New("disk")},
+	} {
+		for _, err := range errs {
+			got := 0
+			var exit interface{ ExitCode() int }
+			if errors.As(Judge(err), &exit) {
+				got = exit.ExitCode()
+			}
+			if got != want || !errors.Is(Judge(err), err) || Judge(err).Error() != err.Error() || hsm.HintFor(Judge(err)) != hsm.HintFor(err) {
+				t.Errorf("%T: exit code %d, want %d, and the same words and hint", err, got, want)
+			}
+		}
+	}
+	if Judge(nil) != nil {
+		t.Error("nothing is judged")
 	}
 }
