@@ -85,6 +85,12 @@ func (s *stage) play() (skipped int, err error) {
 			return skipped, fmt.Errorf("act %d: %w", i+1, err)
 		}
 	}
+	if skipped > 0 {
+		s.heading(len(acts)+1, "What is left: a client and the worked example")
+		if err := s.example(); err != nil {
+			return skipped, fmt.Errorf("the worked example: %w", err)
+		}
+	}
 	return skipped, nil
 }
 
@@ -106,6 +112,12 @@ func lacksGPG() []string {
 }
 
 func (s *stage) epilogue(took time.Duration, skipped int) {
+	if skipped > 0 {
+		s.say(`
+%d parts were skipped: what each lacks is said above. tools/setup.sh installs
+what it may, and make vault builds a server. The demo took %s.`, skipped, took.Round(time.Second))
+		return
+	}
 	s.say(`
 That is all of it. What was made is in %s:
   repository/     what the index publishes: any static host can serve it
@@ -113,8 +125,8 @@ That is all of it. What was made is in %s:
   ceremonies/     the plan, drafts, signatures and transcript of each ceremony
   certificates/   the signers' OpenPGP certificates, for your own gpg
 Try: gpg --import %s/*.asc && gpg --verify %s
-The demo took %s; %d parts were skipped.`,
-		s.show(s.dir), s.show(s.path("certificates")), s.show(s.path("repository", "root", "1.json.asc")), took.Round(time.Second), skipped)
+The demo took %s; 0 parts were skipped.`,
+		s.show(s.dir), s.show(s.path("certificates")), s.show(s.path("repository", "root", "1.json.asc")), took.Round(time.Second))
 }
 
 // newStage clears build/demo and finds the programs beside this one.
