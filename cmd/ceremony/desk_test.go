@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rootward/rootward/internal/command"
 )
 
 // terminal gives both ends of a new terminal: what a person has, and what the
@@ -128,5 +130,18 @@ func TestDeskReadsLines(t *testing.T) {
 	want := "ceremony: ask: What\\x1b[2J next: \n"
 	if !strings.HasPrefix(out.String(), want) || strings.Contains(out.String(), "\x1b") {
 		t.Errorf("output is %q", out.String())
+	}
+}
+
+// TestAirGapThatIsOpen runs the command in this process, which has not asked the
+// kernel for anything: it must not say that all is well.
+func TestAirGapThatIsOpen(t *testing.T) {
+	var out, errs bytes.Buffer
+	env := command.Env{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Now: time.Now}
+	if got := command.Main(t.Context(), []string{name, "air-gap"}, env, app); got != command.Refused {
+		t.Errorf("exit code %d, want %d", got, command.Refused)
+	}
+	if !strings.Contains(out.String(), "OPEN     TCP over IPv4\n") || !strings.Contains(errs.String(), "ways to a network are open") {
+		t.Errorf("said\n%s%s", out.String(), errs.String())
 	}
 }

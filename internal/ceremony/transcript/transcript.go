@@ -171,6 +171,9 @@ func (t *Transcript) take(line []byte) error {
 	if e.Previous.Digest != t.head {
 		return bad("it follows a line with digest %q, found %q", e.Previous, roster.Ref{Digest: t.head})
 	}
+	if n := len(t.entries); n > 0 && e.At.Before(t.entries[n-1].At.Time) {
+		return bad("it says %s, which is before the line above it", e.At)
+	}
 	t.entries, t.head = append(t.entries, e), digest.Sum(line)
 	return nil
 }

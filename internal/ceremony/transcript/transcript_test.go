@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rootward/rootward/roster"
 	"github.com/rootward/rootward/roster/digest"
 )
 
@@ -137,4 +138,63 @@ func TestClockMustNotRunBackwards(t *testing.T) {
 	if err := tr.Add(noon.Add(2*time.Minute), "sign", "signed", nil); err != nil {
 		t.Errorf("an entry of the same second: %v", err)
 	}
+}
+
+// TestTimesOnlyGrow refuses a chain, right in all else, that somebody wrote with
+// another program.
+func TestTimesOnlyGrow(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "transcript.jsonl")
+	one, err := normal(Entry{Number: 1, At: roster.At(noon), Step: "sign", Event: "signed"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := normal(Entry{Number: 2, Previous: roster.Ref{Digest: digest.Sum(one)}, At: roster.At(noon.Add(-time.Second)), Step: "sign", Event: "signed"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, append(one, two...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var broken *BrokenError
+	if _, err := Read(path); !errors.As(err, &broken) || broken.Line != 2 {
+		t.Errorf("answer is %v, want a BrokenError at line 2", err)
+	}
+}
+
+// FuzzRead: whatever is read without complaint is one chain, and a transcript
+// that was read can be added to.
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(`{"n":1,"previous":"","at":"2026-11-23T12:00:00Z","step":"draft","event":"drafted","facts":{"a":[1,{"b":null}]}}` + "\n"))
+	f.Add([]byte("{}\n"))
+	f.Add([]byte(`{"n":1`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		path := filepath.Join(t.TempDir(), "transcript.jsonl")
+		if err := os.WriteFile(path, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		read, err := Read(path)
+		if err != nil {
+			return
+		}
+		late := noon
+		for i, e := range read.Entries() {
+			if e.Number != i+1 || (i == 0) != e.Previous.IsZero() {
+				t.Fatalf("entry %d is %+v", i+1, e)
+			}
+			if e.At.After(late) {
+				late = e.At.Time
+			}
+		}
+		tr, err := Open(path, late)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tr.Close()
+		if err := tr.Add(late, "sign", "signed", nil); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := Read(path); err != nil || again.Head() != tr.Head() {
+			t.Errorf("what was added cannot be read: %v", err)
+		}
+	})
 }
