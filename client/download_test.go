@@ -58,10 +58,14 @@ func TestDownloadReplacesNothing(t *testing.T) {
 				t.Skipf("cannot make %s here: %v", name, err)
 			}
 			before, _ := os.Lstat(out)
+			s.Requests()
 			_, err := v.Download(t.Context(), a, out)
 			var exists *durable.ExistsError
 			if !errors.As(err, &exists) || exists.ExitCode() != 3 {
 				t.Fatalf("got %v, want a refusal because it exists", err)
+			}
+			if got := s.Requests(); len(got) > 0 {
+				t.Errorf("asked for %q, want no request", got)
 			}
 			if after, _ := os.Lstat(out); !os.SameFile(before, after) {
 				t.Error("it was replaced")

@@ -71,6 +71,14 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(b)
 }
 
+// alone calls f while no request is being answered: what a test changes so is
+// seen by programs whose requests it does not make itself.
+func (s *server) alone(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+}
+
 // Requests returns the paths asked for since the last call.
 func (s *server) Requests() []string {
 	s.mu.Lock()

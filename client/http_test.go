@@ -83,6 +83,13 @@ func TestHTTPLimit(t *testing.T) {
 		if !errors.As(err, &long) || long.Limit != 9 {
 			t.Errorf("%s, beyond the limit: got %v, want a TooLongError", name, err)
 		}
+		r, err := src.Open(t.Context(), "x", 9)
+		if announce != (err != nil) {
+			t.Errorf("%s, beyond the limit: opening it gives %v", name, err)
+		}
+		if err == nil {
+			_ = r.Close()
+		}
 	}
 }
 

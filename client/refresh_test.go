@@ -310,8 +310,12 @@ func TestSnapshotNamesRevokedKeys(t *testing.T) {
 	s.Succeed(func(r *roster.Root) { s.ReplaceOnlineKeys(r, "countersign-2", "snapshot-2") })
 	s.Publish(nil)
 	delete(s.Files, roster.RevocationPath(stolen.ID()))
-	if _, err := newUser(t, s).refresh(); err != nil {
+	v, err := newUser(t, s).refresh()
+	if err != nil {
 		t.Fatal(err)
+	}
+	if !v.Revoked().Has(stolen.Material()) {
+		t.Error("the view does not show as revoked what the roster revokes")
 	}
 }
 

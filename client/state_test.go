@@ -2,16 +2,13 @@ package client_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rootward/rootward/client"
 	"github.com/rootward/rootward/roster"
@@ -231,7 +228,94 @@ func TestStateOfAnotherRepository(t *testing.T) {
 	}
 }
 
-// Likewise a pin whose repository was changed, and a record that lies at
+// The cache of the map holds only files of the digest that they are named by,
+// and one that is damaged costs a request, not trust and not a fault.
+func TestMapCache(t *testing.T) {
+	s := serve(t, example(t))
+	u := newUser(t, s)
+	root := roster.MapPath(s.Map().Root)
+	cached := filepath.Join(u.State, filepath.FromSlash(root))
+
+	good := s.Files[root]
+	s.Files[root] = change(good, len(good)/2)
+	_, err := u.get(pkg, wheel)
+	refused(t, err, roster.LayerMap, "not what it should be")
+	if b, err := os.ReadFile(cached); err == nil {
+		t.Errorf("the refused file was cached: %q", b)
+	}
+
+	s.Files[root] = good
+	u.wantWheel()
+	s.Requests()
+	u.wantWheel()
+	if count(s.Requests(), root) != 0 {
+		t.Error("the cached file was asked for again")
+	}
+	if err := os.WriteFile(cached, change(good, 20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	u.wantWheel()
+	if count(s.Requests(), root) != 1 {
+		t.Error("the damaged file was not asked for again")
+	}
+}
+
+// A state file is not read beyond what it may hold, and a link to a directory
+// without revocations is not taken for there being none.
+func TestStateGuards(t *testing.T) {
+	u := remembered(t)
+	v := &user{t: t, s: u.s, State: copyState(t, u.State)}
+	if err := os.WriteFile(filepath.Join(v.State, "root", "3.json"), bytes.Repeat([]byte(" "), roster.MaxRoster+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.tryGet(); err == nil || !strings.Contains(err.Error(), "longer than") {
+		t.Errorf("got %v, want a fault for the length", err)
+	}
+	v = &user{t: t, s: u.s, State: copyState(t, u.State)}
+	path := filepath.Join(v.State, "revocations")
+	delete(u.s.Files, roster.RevocationPath(rostertest.Person("snapshot-1").Key.ID()))
+	if err := errors.Join(os.RemoveAll(path), os.Symlink(t.TempDir(), path)); err != nil {
+		t.Skipf("cannot make a link here: %v", err)
+	}
+	var e *client.StateError
+	if _, err := v.tryGet(); !errors.As(err, &e) || e.File != path {
+		t.Errorf("got %v, want a StateError that names %s", err, path)
+	}
+}
+
+// A file of the state has one spelling and one place.
+func TestStateIsStrict(t *testing.T) {
+	u := remembered(t)
+	for name, spoil := range map[string]func(dir string) (blamed string, err error){
+		"a record with a space more": func(dir string) (string, error) {
+			path := filepath.Join(dir, "packages", digest.Sum([]byte(pkg)).String(), "record")
+			b, err := os.ReadFile(path)
+			return path, errors.Join(err, os.WriteFile(path, append(b, ' '), 0o600))
+		},
+		"a revocation under another name": func(dir string) (string, error) {
+			found, err := filepath.Glob(filepath.Join(dir, "key-revocations", "*.json"))
+			if err != nil || len(found) != 1 {
+				return "", fmt.Errorf("found %q (%v), want one revocation", found, err)
+			}
+			path := filepath.Join(dir, "key-revocations", digest.Sum([]byte("another")).String()+".json")
+			return path, errors.Join(os.Rename(found[0], path), os.Rename(found[0]+".asc", path+".asc"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := &user{t: t, s: u.s, State: copyState(t, u.State)}
+			blamed, err := spoil(v.State)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var e *client.StateError
+			if _, err := v.tryGet(); !errors.As(err, &e) || e.File != blamed {
+				t.Errorf("got %v, want a StateError that names %s", err, blamed)
+			}
+		})
+	}
+}
+
+// A pin whose repository was changed is noticed, and a record that lies at
 // another package's place.
 func TestStateMovedAbout(t *testing.T) {
 	s := serve(t, example(t))
@@ -247,8 +331,8 @@ func TestStateMovedAbout(t *testing.T) {
 	}
 	_, err = u.tryGet()
 	var e *client.StateError
-	if !errors.As(err, &e) || !strings.Contains(err.Error(), "another.example") {
-		t.Errorf("got %v, want a StateError for the repository", err)
+	if !errors.As(err, &e) || e.File != filepath.Join(u.State, "root", "1.json") {
+		t.Errorf("got %v, want a StateError that names the pinned roster", err)
 	}
 	if err := os.WriteFile(pin, good, 0o600); err != nil {
 		t.Fatal(err)
@@ -361,89 +445,5 @@ func TestKilledDuringInit(t *testing.T) {
 			}
 			u.wantWheel()
 		})
-	}
-}
-
-const (
-	childState = "ROOTWARD_TEST_STATE"
-	childURL   = "ROOTWARD_TEST_URL"
-	childNow   = "ROOTWARD_TEST_NOW"
-)
-
-// TestMain lets the test program play another program on the same state.
-func TestMain(m *testing.M) {
-	if state := os.Getenv(childState); state != "" {
-		if err := child(state); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-// child verifies the package over and over, as fast as it can.
-func child(state string) error {
-	src, err := client.NewHTTPSource(os.Getenv(childURL))
-	if err != nil {
-		return err
-	}
-	now, err := time.Parse(time.RFC3339, os.Getenv(childNow))
-	if err != nil {
-		return err
-	}
-	c, err := client.Open(client.Config{State: state, Source: src, Accept: client.DefaultPolicy()})
-	if err != nil {
-		return err
-	}
-	ctx := context.Background()
-	for range 5 {
-		v, err := c.Refresh(ctx, now)
-		if err != nil {
-			return err
-		}
-		for range 3 {
-			if _, err := v.Authorise(ctx, pkg, wheel); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// Programs that use one state directory at the same time do no harm, while
-// the index moves on under them.
-func TestTwoProgramsOnOneState(t *testing.T) {
-	s := serve(t, example(t))
-	u := newUser(t, s)
-	moves := 0
-	s.Before = func(path string) { // the server publishes while they are under way
-		if path == "latest" && moves < 10 {
-			moves++
-			s.Release(pkg, fmt.Sprintf("example-2.%d-py3-none-any.whl", moves), "2", dora)
-			s.PutList(s.NextList(pkg, dora), dora)
-			s.Publish(nil)
-		}
-	}
-	var programs []*exec.Cmd
-	var outputs [3]bytes.Buffer
-	for i := range outputs {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), childState+"="+u.State, childURL+"="+s.URL, childNow+"="+s.Now.Format(time.RFC3339))
-		cmd.Stderr = &outputs[i]
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		programs = append(programs, cmd)
-	}
-	for i, cmd := range programs {
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("program %d: %v\n%s", i, err, &outputs[i])
-		}
-	}
-	s.Before = nil
-	u.wantWheel()
-	if moves != 10 {
-		t.Errorf("the index moved %d times, want 10", moves)
 	}
 }

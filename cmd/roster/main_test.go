@@ -29,10 +29,10 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script", UpdateScripts: *update, RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			work := e.WorkDir
-			if err := os.CopyFS(filepath.Join(work, "example"), os.DirFS("../../docs/example")); err != nil {
+			if err := os.CopyFS(filepath.Join(work, "example"), os.DirFS("../../roster/testdata/example")); err != nil {
 				return err
 			}
-			if err := os.CopyFS(filepath.Join(work, "repository"), os.DirFS("../../docs/example/repository")); err != nil {
+			if err := os.CopyFS(filepath.Join(work, "repository"), os.DirFS("../../roster/testdata/example/repository")); err != nil {
 				return err
 			}
 			mux := http.NewServeMux()
