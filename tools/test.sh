@@ -13,7 +13,7 @@ grep -E '^(ok|FAIL|panic:)' "$log"
 if [ "$code" != 0 ]; then
 	echo
 	echo "of the failed tests (all of it is in $log):"
-	grep -v -E '^(ok|\?) ' "$log" | grep -B 40 -E '^ *--- FAIL|^FAIL|^panic:' | tail -n 300
+	grep -v -E '^(ok|\?|=== (RUN|PAUSE|CONT)|--- PASS| +--- PASS)' "$log" | grep -B 25 -A 5 -E '^ *--- FAIL|^panic:' | tail -n 300
 fi
 skipped=$(grep -c -E '^ *--- SKIP' "$log")
 if [ "$skipped" -gt 0 ]; then

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"testing"
 	"time"
 
 	"github.com/rootward/rootward/internal/pgp"
@@ -21,7 +20,7 @@ const Repository = "packages.example"
 // An Index is a repository in memory. Files is what it would publish: a test
 // may change or delete any of them.
 type Index struct {
-	T          testing.TB
+	T          TB
 	Files      map[string][]byte
 	Now        time.Time
 	Repository string
@@ -56,7 +55,7 @@ func EmptyMap() digest.Digest {
 
 // New returns an index after its first ceremony: Alice, Bob and Carol hold
 // the root, 2 of 3; one countersign key and one snapshot key; no package.
-func New(t testing.TB) *Index {
+func New(t TB) *Index {
 	t.Helper()
 	x := &Index{
 		T: t, Files: make(map[string][]byte), Now: Epoch.AddDate(0, 0, 1), Repository: Repository,

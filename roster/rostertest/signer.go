@@ -11,11 +11,17 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/rootward/rootward/internal/pgp"
 )
+
+// A TB is told what goes wrong: a *testing.T, or whatever else plays an index.
+type TB interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
 
 // Epoch is when every key and every online key's window of a test index
 // begins, in UTC. The index itself begins a day later.
@@ -69,7 +75,7 @@ func (s *Signer) Repacked() *Signer {
 }
 
 // Sign returns a signature file over document with one signature a signer.
-func Sign(t testing.TB, document []byte, signers ...*Signer) []byte {
+func Sign(t TB, document []byte, signers ...*Signer) []byte {
 	t.Helper()
 	var files []*pgp.SignatureFile
 	for _, s := range signers {
