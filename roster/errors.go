@@ -57,8 +57,18 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Hint says what the reader can do next, or nothing.
-func (e *Error) Hint() string { return e.Do }
+// Hint says what the reader can do next.
+func (e *Error) Hint() string {
+	switch {
+	case e.Do != "":
+		return e.Do
+	case e.Stale:
+		return "try another mirror or network, or again later"
+	case e.Layer == LayerAnchor:
+		return "bring the bundle from the index again; if it stays so, hold the ceremony with the former anchor and find out why"
+	}
+	return "do not use it: try another mirror; if it stays so, tell whoever made or published it"
+}
 
 // ExitCode is 3 for a refusal and 4 where freshness cannot be established.
 func (e *Error) ExitCode() int {

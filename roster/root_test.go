@@ -237,6 +237,14 @@ func TestKeyRevokedByTheSuccessorCountsForNeitherQuorum(t *testing.T) {
 	accepted(t, err)
 }
 
+func TestEveryRefusalSaysWhatToDo(t *testing.T) {
+	for _, e := range []*roster.Error{{}, {Layer: roster.LayerList}, {Layer: roster.LayerAnchor}, {Stale: true}, {Do: "this"}} {
+		if e.Hint() == "" || e.Do != "" && e.Hint() != e.Do {
+			t.Errorf("%+v: hint %q", e, e.Hint())
+		}
+	}
+}
+
 func TestCurrentUntilJustBeforeExpires(t *testing.T) {
 	x := rostertest.New(t)
 	expires := x.Root.Expires.Time

@@ -32,7 +32,7 @@ func TestOverride(t *testing.T) {
 
 	own := r.x.NextList("example", alice, bob)
 	override := r.x.NextList("example", carol)
-	mine := r.succeed(own, alice, bob)
+	theirs := []*roster.List{r.succeed(own, alice, bob), r.succeed(r.x.NextList("example", bob), bob)}
 	r.publish()
 	c.finds("example", "example-1.0.tar.gz", client.Established)
 	r.x.PutList(override, carol)
@@ -40,10 +40,16 @@ func TestOverride(t *testing.T) {
 	if a := r.adopt(); !slices.Equal(a.Replaced, []string{"example"}) || a.FloorChanged {
 		t.Fatalf("adopting an override gives %+v, wanted example replaced and nothing else", a)
 	}
-	if a, err := r.service.State(t.Context(), mine.Digest()); err != nil || a.State != signer.Refused {
-		t.Fatalf("the former maintainers' list is %q (%v), wanted refused", a.State, err)
+	for _, l := range theirs { // of the override's version, and above it
+		if a, err := r.service.State(t.Context(), l.Digest()); err != nil || a.State != signer.Refused {
+			t.Fatalf("the former maintainers' list %d is %q (%v), wanted refused", l.Version(), a.State, err)
+		}
 	}
 	r.publish()
+	path := roster.ListPath("example", r.shown("example").List.Digest)
+	if _, err := r.read(roster.CountersignaturePath(path)); err == nil {
+		t.Fatal("an anchored list was countersigned; it needs none")
+	}
 	r.same()
 	for _, c := range []*reader{c, r.client()} {
 		c.finds("example", "example-1.0.tar.gz", client.Established)
@@ -53,6 +59,7 @@ func TestOverride(t *testing.T) {
 	r.x.Package("example").Index, _ = roster.ParseIndex(r.x.Package("example").Index.Bytes()[:r.shown("example").IndexLength], r.x.Repository, "example")
 	r.release("example", "example-3.0.tar.gz", "three", carol)
 	next := r.x.NextList("example", carol, alice)
+	next.Version = 4 // the former maintainers had version 3
 	r.succeed(next, carol, alice)
 	r.publish()
 	r.same()
@@ -333,6 +340,48 @@ func TestAfterATheft(t *testing.T) {
 	r.publish()
 	c.finds("fresh", "fresh-1.0.tar.gz", client.New)
 	c.finds("example", "example-3.0.tar.gz", client.Established)
+}
+
+// After a theft, what a list inherits stays whole, with the lines that it
+// leaves out: or the list would no longer fit. A list that vouches for what
+// nobody can follow gives way to the one before.
+func TestAfterATheftInheritedLinesStay(t *testing.T) {
+	r := newRig(t)
+	r.claim("example", alice, bob)
+	r.release("example", "example-1.0.tar.gz", "one", bob)
+	r.publish()
+	r.x.Anchor()
+	r.adopt()
+	r.publish()
+	reread := func() {
+		r.x.Package("example").Index, _ = roster.ParseIndex(r.index("example"), r.x.Repository, "example")
+	}
+	r.append("example", "manifest 6.6 "+digest.Sum([]byte("never was")).String())
+	reread()
+	c := r.x.NextList("example", alice)
+	c.Inherits = r.x.Package("example").Index.Inheritance(2)
+	good := r.succeed(c, alice)
+	before := r.index("example")
+	r.append("example", "revocation "+digest.Sum([]byte("never was")).String())
+	reread()
+	c = r.x.NextList("example", alice)
+	l, err := roster.NewList(c)
+	must(t, err)
+	must(t, r.store.Update(t.Context(), func(w store.Writer) error { // as a signer would that a thief had changed
+		s := roster.Signed{Document: l.Bytes(), Signatures: rostertest.Sign(t, l.Bytes(), alice)}
+		return errors.Join(storeJSON(w, "documents", l.Digest().String(), s),
+			w.Store("lists", "example 00000000000000000003", []byte(l.Digest().String())))
+	}))
+	r.x.Succeed(func(next *roster.Root) { next.SnapshotFloor = 1000 })
+	r.adopt()
+	r.publish()
+	if got := r.index("example"); string(got) != string(before) {
+		t.Fatalf("the index is\n%s\nwanted\n%s", got, before)
+	}
+	if p := r.shown("example"); p.List.Digest != good.Digest() {
+		t.Fatalf("the list is version %d, wanted version 2", p.ListVersion)
+	}
+	r.client().finds("example", "example-1.0.tar.gz", client.Established)
 }
 
 // index is the package's index in the store.

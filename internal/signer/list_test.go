@@ -135,9 +135,12 @@ func TestListAgain(t *testing.T) {
 	c := r.x.FirstList("example", alice, bob)
 	c.Threshold = 1
 	r.claim("example", alice, bob)
-	l := r.succeed(r.x.NextList("example", alice, bob), alice)
+	l := r.succeed(r.x.NextList("example", alice, bob), alice, mary)
 	r.publish()
 	path := roster.ListPath("example", l.Digest())
+	if by := r.signers(path, l.Bytes(), alice, mary); !slices.Equal(by, []string{"Alice-m"}) {
+		t.Fatalf("the list is published with signatures by %q, wanted Alice's and not a stranger's", by)
+	}
 
 	// The same again is its state, and changes nothing.
 	before := r.show()
@@ -187,10 +190,20 @@ func TestEffectsAreTold(t *testing.T) {
 	a = r.accepted(roster.ListPath("example", l.Digest()))
 	wantNote(t, a, "line 2 loses its authority")
 
+	c = r.x.NextList("example", alice, carol)
+	c.Inherits = r.x.Package("example").Index.Inheritance(2)
+	l = r.x.PutList(c, alice, carol)
+	if a = r.accepted(roster.ListPath("example", l.Digest())); len(a.Notes) != 0 {
+		t.Fatalf("the answer's notes are %q; a new maintainer changes no line, and line 2 had lost its authority", a.Notes)
+	}
+
 	l = r.x.PutList(r.x.NextList("example", alice, bob), alice, bob)
 	a = r.accepted(roster.ListPath("example", l.Digest()))
 	wantNote(t, a, "newly inherits line 2")
 	wantNote(t, a, "returns")
+	if len(a.Notes) != 2 {
+		t.Fatalf("the answer's notes are %q; line 1 is nothing new", a.Notes)
+	}
 	r.publish()
 	r.same()
 }

@@ -174,6 +174,7 @@ func TestKeyRevocation(t *testing.T) {
 	if a, err := r.service.State(t.Context(), l.Digest()); err != nil || a.State != signer.Refused {
 		t.Fatalf("the thief's list is %q (%v), wanted refused", a.State, err)
 	}
+	r.refused(r.x.Signed(roster.ListPath("example", l.Digest())), "revoked keys do not count")
 	c := r.client()
 	c.finds("example", "example-1.0.tar.gz", client.New)
 	if _, err := c.authorise("other", "other-1.0.tar.gz"); err == nil {

@@ -46,7 +46,6 @@ const (
 type snapshotRecord struct {
 	State      snapshotState `json:"state"`
 	Document   []byte        `json:"document"`
-	Key        string        `json:"key"` // id of the key that is to sign it
 	Signatures []byte        `json:"signatures"`
 }
 
@@ -106,36 +105,28 @@ func (s *Service) finishSnapshot(ctx context.Context, r *roster.Roster, at time.
 	if err != nil {
 		return err
 	}
-	signedKey := slices.ContainsFunc(r.OnlineKey(roster.RoleSnapshot, at, s.revoked()), func(k *pgp.PublicKey) bool { return k.ID().String() == last.Key })
-	if last.content.Roster != r.Version() || !at.Before(last.content.Expires.Time) || last.content.Map.Root != root || !signedKey {
-		s.Log.Warn("passing over a snapshot that was recorded and not published", "version", last.content.Version)
-		return s.markSnapshot(ctx, last, snapshotPassed)
-	}
-	return s.completeSnapshot(ctx, last, r, at)
-}
-
-// completeSnapshot signs what was recorded, if it is not signed yet, and
-// publishes it.
-func (s *Service) completeSnapshot(ctx context.Context, last snapshotVersion, r *roster.Roster, at time.Time) error {
-	if last.Signatures == nil {
-		var err error
-		if last, err = s.signSnapshot(ctx, last, r, at); err != nil || last.State == snapshotPassed {
+	fits := last.content.Roster == r.Version() && last.content.Map.Root == root
+	if fits && last.Signatures == nil {
+		if last, err = s.signSnapshot(ctx, last, r, at); err != nil {
 			return err
 		}
+	}
+	if fits { // it may have expired, or the key that signed it may be revoked
+		_, err = r.OpenSnapshot(roster.Signed{Document: last.Document, Signatures: last.Signatures}, last.content.Version, at, s.revoked())
+		fits = err == nil
+	}
+	if !fits {
+		s.Log.Warn("passing over a snapshot that was recorded and not published", "version", last.content.Version)
+		return s.markSnapshot(ctx, last, snapshotPassed)
 	}
 	return s.publishSnapshot(ctx, last, r, at)
 }
 
-// signSnapshot signs the recorded bytes and keeps the signature. The record
-// is passed over if it was meant for another key than the present one.
+// signSnapshot signs the recorded bytes and keeps the signature.
 func (s *Service) signSnapshot(ctx context.Context, last snapshotVersion, r *roster.Roster, at time.Time) (snapshotVersion, error) {
 	key, signer, err := s.key(ctx, r, roster.RoleSnapshot, at)
 	if err != nil {
 		return last, err
-	}
-	if key.ID().String() != last.Key {
-		last.State = snapshotPassed
-		return last, s.markSnapshot(ctx, last, snapshotPassed)
 	}
 	asc, err := pgp.Sign(s.Rand, last.Document, key, signer, at)
 	if err != nil {
@@ -231,9 +222,8 @@ func (s *Service) newSnapshot(ctx context.Context, r *roster.Roster, at time.Tim
 	if c.Version > 0 && at.Before(c.Issued.Time) {
 		return &ClockError{roster.At(at), c.Version, c.Issued}
 	}
-	key, _, err := s.key(ctx, r, roster.RoleSnapshot, at)
-	if err != nil {
-		return err
+	if _, _, err := s.key(ctx, r, roster.RoleSnapshot, at); err != nil {
+		return err // before a version is spent on it
 	}
 	root, size, err := s.publishMap(ctx)
 	if err != nil {
@@ -245,21 +235,24 @@ func (s *Service) newSnapshot(ctx context.Context, r *roster.Roster, at time.Tim
 		Issued: roster.At(at), Expires: roster.At(at.Add(life)), Roster: r.Version(),
 		Map: roster.MapRoot{Root: root, Size: size}, Revoked: revoked,
 	}
-	recorded, err := s.recordSnapshot(ctx, c.Version, next, key)
+	recorded, err := s.recordSnapshot(ctx, c.Version, next)
+	if err == nil {
+		recorded, err = s.signSnapshot(ctx, recorded, r, at)
+	}
 	if err != nil {
 		return err
 	}
-	return s.completeSnapshot(ctx, recorded, r, at)
+	return s.publishSnapshot(ctx, recorded, r, at)
 }
 
 // recordSnapshot settles the bytes of a version, if the last version is still
 // the one that they were made after.
-func (s *Service) recordSnapshot(ctx context.Context, after uint64, next roster.SnapshotContent, key *pgp.PublicKey) (snapshotVersion, error) {
+func (s *Service) recordSnapshot(ctx context.Context, after uint64, next roster.SnapshotContent) (snapshotVersion, error) {
 	doc, err := next.Format()
 	if err != nil {
 		return snapshotVersion{}, fmt.Errorf("printing snapshot %d: %w", next.Version, err)
 	}
-	rec := snapshotRecord{State: snapshotRecorded, Document: doc, Key: key.ID().String()}
+	rec := snapshotRecord{State: snapshotRecorded, Document: doc}
 	return snapshotVersion{rec, next}, s.Store.Update(ctx, func(w store.Writer) error {
 		c := changeOf(w)
 		last, err := c.lastSnapshot()

@@ -2,19 +2,20 @@ package signer_test
 
 import (
 	"context"
+	"crypto"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/rootward/rootward/client"
+	"github.com/rootward/rootward/internal/pgp"
 	"github.com/rootward/rootward/internal/signer"
 	"github.com/rootward/rootward/internal/signer/publish"
 	"github.com/rootward/rootward/internal/signer/store"
 	"github.com/rootward/rootward/roster"
-	"github.com/rootward/rootward/roster/digest"
 	"github.com/rootward/rootward/roster/rostertest"
 )
 
@@ -127,37 +128,99 @@ func TestRecordedVersionIsPassedOver(t *testing.T) {
 	}{
 		{"it has expired", func(r *rig) { r.x.Now = r.x.Now.Add(12 * time.Hour) }},
 		{"a new roster was adopted", func(r *rig) { r.x.Succeed(nil); r.adopt() }},
-		{"its key was revoked, and a standby pair takes over", func(r *rig) {
-			standby := r.x.Snapshot
-			r.revokeOnline(rostertest.Person("standby-snapshot"))
-			r.keys.keys[roster.RoleSnapshot] = standby
-		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
-			// A roster with two snapshot keys; the service begins with the other.
-			r.x.Succeed(func(root *roster.Root) {
-				k := root.OnlineKeys[1]
-				k.Key = roster.Key{PublicKey: rostertest.Person("standby-snapshot").Key}
-				root.OnlineKeys = append(root.OnlineKeys, k)
-			})
-			r.adopt()
-			r.keys.keys[roster.RoleSnapshot] = rostertest.Person("standby-snapshot")
-			r.publish()
 			r.claim("example", alice)
 			r.publish2(r.crashAfter(func(s *hooked) bool { return s.wrote("snapshots") }))
-			r.recorded(3)
+			r.recorded(2)
 			r.restart()
 			c.change(r)
 			r.publish()
-			r.wantLatest(4)
-			if _, err := r.read(roster.SnapshotPath(3)); err == nil {
+			r.wantLatest(3)
+			if _, err := r.read(roster.SnapshotPath(2)); err == nil {
 				t.Fatal("a version that was to be passed over was published")
 			}
 			r.same()
 			r.client().snapshot()
 		})
 	}
+}
+
+// A snapshot that was signed, not published, by a key that is revoked now is
+// passed over too; one that was only recorded is signed by the standby key.
+func TestRecordedVersionAndStandbyKey(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		writes int // to the table of snapshots before the crash
+		first  uint64
+	}{{"recorded", 1, 3}, {"signed", 2, 4}} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t)
+			standby := rostertest.Person("standby-snapshot")
+			r.x.Succeed(func(root *roster.Root) {
+				k := root.OnlineKeys[1]
+				k.Key = roster.Key{PublicKey: standby.Key}
+				root.OnlineKeys = append(root.OnlineKeys, k)
+			})
+			r.adopt()
+			r.publish()
+			r.claim("example", alice)
+			writes := 0
+			r.publish2(r.crashAfter(func(s *hooked) bool {
+				if s.wrote("snapshots") {
+					writes++
+				}
+				return writes == c.writes
+			}))
+			r.recorded(3)
+			r.restart()
+			r.revokeOnline(r.x.Snapshot)
+			r.keys.keys[roster.RoleSnapshot] = standby
+			r.publish()
+			r.wantLatest(4) // the revocation makes another due
+			for version := c.first; version <= 4; version++ {
+				if _, err := r.read(roster.SnapshotPath(version)); err != nil {
+					t.Errorf("snapshot %d is not published", version)
+				}
+			}
+			if _, err := r.read(roster.SnapshotPath(3)); (err == nil) != (c.first == 3) {
+				t.Errorf("snapshot 3, whose key was revoked, is published: %v", err == nil)
+			}
+			r.client().snapshot()
+		})
+	}
+}
+
+// Of two signers over one store, the one that comes too late does not settle
+// a version.
+func TestVersionsAreComparedAndSwapped(t *testing.T) {
+	r := newRig(t)
+	other, err := signer.Open(t.Context(), r.options())
+	must(t, err)
+	o := r.options()
+	once := false
+	o.Keys = keysFunc(func(ctx context.Context, role roster.Role) (*pgp.PublicKey, crypto.Signer, error) {
+		if role == roster.RoleSnapshot && !once {
+			once = true
+			must(t, other.Publish(ctx, true))
+		}
+		return r.keys.Key(ctx, role)
+	})
+	s, err := signer.Open(t.Context(), o)
+	must(t, err)
+	if err := s.Publish(t.Context(), true); err == nil || !strings.Contains(err.Error(), "another signer recorded snapshot 2") {
+		t.Fatalf("with a snapshot made meanwhile a pass ends with %v, wanted that it gives way", err)
+	}
+	r.wantLatest(2)
+	must(t, s.Publish(t.Context(), true))
+	r.wantLatest(3)
+}
+
+type keysFunc func(context.Context, roster.Role) (*pgp.PublicKey, crypto.Signer, error)
+
+func (f keysFunc) Key(ctx context.Context, role roster.Role) (*pgp.PublicKey, crypto.Signer, error) {
+	return f(ctx, role)
 }
 
 // recorded returns the bytes that the store settles for a version.
@@ -215,13 +278,35 @@ func (n noting) Store(t store.Table, key string, value []byte) error {
 	return n.Writer.Store(t, key, value)
 }
 
+// deadFiles writes nothing any more once its store has crashed.
+type deadFiles struct {
+	publish.Disk
+	h *hooked
+}
+
+func (d deadFiles) WriteNew(path string, data []byte, mode fs.FileMode) error {
+	if d.h.dead {
+		return errCrash
+	}
+	return d.Disk.WriteNew(path, data, mode)
+}
+
+func (d deadFiles) Replace(path string, data []byte, mode fs.FileMode) error {
+	if d.h.dead {
+		return errCrash
+	}
+	return d.Disk.Replace(path, data, mode)
+}
+
 // crashAfter returns a service over the same store that can write nothing any
 // more after the update for which stop returns true.
 func (r *rig) crashAfter(stop func(*hooked) bool) *signer.Service {
 	r.t.Helper()
 	o := r.options()
 	h := &hooked{Bolt: r.store, stop: stop}
-	o.Store = h
+	files, err := publish.Open(o.Files.Root(), deadFiles{h: h})
+	must(r.t, err)
+	o.Store, o.Files = h, files
 	s, err := signer.Open(r.t.Context(), o)
 	must(r.t, err)
 	return s
@@ -233,153 +318,4 @@ func (r *rig) publish2(s *signer.Service) {
 	if err := s.Publish(r.t.Context(), false); !errors.Is(err, errCrash) {
 		r.t.Fatalf("the pass ends with %v, wanted a crash", err)
 	}
-}
-
-// An online key's revocation is published at once and without any key; the
-// service signs no more with it, and its snapshots name it if another is left.
-func TestRevocationOfAnOnlineKey(t *testing.T) {
-	r := newRig(t)
-	r.claim("example", alice)
-	r.release("example", "example-1.0.tar.gz", "one", alice)
-	r.publish()
-	r.keys.set(true)
-	r.revokeOnline(r.x.Countersign)
-	r.keys.set(false)
-	if _, err := r.client().authorise("example", "example-1.0.tar.gz"); err == nil || !strings.Contains(err.Error(), "revoked") {
-		t.Fatalf("a client finds %v, wanted that the key is revoked", err)
-	}
-	r.claim("other", bob)
-	var key *signer.KeyError
-	if err := r.service.Publish(t.Context(), false); !errors.As(err, &key) || key.Role != roster.RoleCountersign {
-		t.Fatalf("the pass ends with %v, wanted a *KeyError of the countersign key", err)
-	}
-	_, c := r.latest()
-	if len(c.Revoked) != 1 || c.Revoked[0] != digest.Digest(r.x.Countersign.Key.ID()) {
-		t.Fatalf("the snapshot names %v revoked, wanted the countersign key", c.Revoked)
-	}
-	if r.published("other") {
-		t.Fatal("a list was published without a countersignature")
-	}
-	r.restart()
-	if err := r.service.Publish(t.Context(), true); !errors.As(err, &key) {
-		t.Fatalf("after a restart the pass ends with %v, wanted a *KeyError still", err)
-	}
-	r.revokeOnline(r.x.Snapshot)
-	if err := r.service.Publish(t.Context(), true); !errors.As(err, &key) {
-		t.Fatalf("with both keys revoked the pass ends with %v, wanted a *KeyError", err)
-	}
-	again := r.x.Signed(roster.RevocationPath(r.x.Snapshot.Key.ID()))
-	if _, err := r.service.PublishRevocation(t.Context(), again); err != nil {
-		t.Fatalf("opened twice, a revocation gives %v", err)
-	}
-}
-
-// revokeOnline opens the revocation of an online key.
-func (r *rig) revokeOnline(k *rostertest.Signer) {
-	r.t.Helper()
-	r.x.RevokeOnline(k.Key)
-	got, err := r.service.PublishRevocation(r.t.Context(), r.x.Signed(roster.RevocationPath(k.Key.ID())))
-	must(r.t, err)
-	if got.ID() != k.Key.ID() {
-		r.t.Fatalf("revoked %s, wanted %s", got, k.Key)
-	}
-	if _, err := r.read(roster.SignaturePath(roster.RevocationPath(k.Key.ID()))); err != nil {
-		r.t.Fatal("the revocation is not published at once")
-	}
-}
-
-// published reports whether the newest snapshot's map has the package.
-func (r *rig) published(name string) bool {
-	r.t.Helper()
-	return r.shown(name).Published
-}
-
-func TestRevocationsThatAreRefused(t *testing.T) {
-	r := newRig(t)
-	r.x.RevokeOnline(r.x.Snapshot.Key)
-	path := roster.RevocationPath(r.x.Snapshot.Key.ID())
-	good := r.x.Signed(path)
-	for _, c := range []struct {
-		name, words string
-		s           roster.Signed
-	}{
-		{"one keyholder signed", "quorum", roster.Signed{Document: good.Document, Signatures: rostertest.Sign(t, good.Document, r.x.Keyholders[0])}},
-		{"another document", "wrong type", r.x.Signed(roster.RosterPath(1))},
-		{"under a roster that is not known", "was not adopted here", roster.Signed{Signatures: good.Signatures,
-			Document: []byte(strings.Replace(string(good.Document), r.x.Roster.Digest().String(), digest.Sum(nil).String(), 1))}},
-		{"a key that is none of its online keys", "no such online key", func() roster.Signed {
-			r.x.RevokeOnline(alice.Key)
-			return r.x.Signed(roster.RevocationPath(alice.Key.ID()))
-		}()},
-	} {
-		if _, err := r.service.PublishRevocation(t.Context(), c.s); err == nil || !strings.Contains(err.Error(), c.words) {
-			t.Errorf("%s: found %v, wanted a refusal with the words %q", c.name, err, c.words)
-		}
-	}
-	if err := r.service.Publish(t.Context(), true); err != nil {
-		t.Errorf("after refused revocations a pass ends with %v", err)
-	}
-}
-
-// While the keys are away proposals are kept, what is published stays, the
-// log says so once, and it goes on by itself.
-func TestKeysAway(t *testing.T) {
-	r := newRig(t)
-	r.claim("example", alice)
-	r.publish()
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- r.service.Run(ctx) }()
-	defer func() {
-		stop()
-		if err := <-done; err != nil {
-			t.Errorf("Run ends with %v, wanted nil", err)
-		}
-	}()
-	r.keys.set(true)
-	a := r.accepted(roster.ManifestPath("example", r.x.Release("example", "example-1.0.tar.gz", "one", alice).Digest()))
-	b := r.accepted(roster.ListPath("other", r.x.Claim("other", bob).Digest()))
-	wait, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
-	defer cancel()
-	for _, d := range []digest.Digest{a.Digest, b.Digest} {
-		if s, err := r.service.Await(wait, d); err != nil || s.State != signer.Accepted {
-			t.Fatalf("with the keys away a proposal is %q (%v), wanted accepted", s.State, err)
-		}
-	}
-	if n := strings.Count(r.log.String(), "msg=waiting"); n != 1 {
-		t.Fatalf("the log tells of the keys %d times, wanted once:\n%s", n, r.log)
-	}
-	c := r.client()
-	c.snapshot()
-	r.keys.set(false)
-	for _, d := range []digest.Digest{a.Digest, b.Digest} {
-		if s, err := r.service.Await(t.Context(), d); err != nil || s.State != signer.Published {
-			t.Fatalf("with the keys back a proposal is %q (%v), wanted published", s.State, err)
-		}
-	}
-	if n := strings.Count(r.log.String(), "no longer waiting"); n != 1 {
-		t.Fatalf("the log tells %d times that the keys are back, wanted once", n)
-	}
-	r.same()
-	c.finds("example", "example-1.0.tar.gz", client.New)
-}
-
-// A published file that somebody else wrote is left as it is, and said.
-func TestForeignFileInTheDirectory(t *testing.T) {
-	r := newRig(t)
-	must(t, publishFile(r, roster.SnapshotPath(2), "a thief's"))
-	r.claim("example", alice)
-	var conflict *publish.ConflictError
-	if err := r.service.Publish(t.Context(), false); !errors.As(err, &conflict) {
-		t.Fatalf("over a foreign snapshot the pass ends with %v, wanted a *publish.ConflictError", err)
-	}
-	if b, _ := r.read(roster.SnapshotPath(2)); string(b) != "a thief's" {
-		t.Fatal("an immutable file was written again with other bytes")
-	}
-	r.wantLatest(1)
-}
-
-func publishFile(r *rig, path, content string) error {
-	files := r.options().Files
-	return files.Immutable(path, []byte(content))
 }

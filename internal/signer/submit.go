@@ -103,9 +103,7 @@ func (s *Service) Submit(ctx context.Context, signed roster.Signed) (Answer, err
 		s.kick()
 	}
 	a, err := s.State(ctx, d.digest)
-	if err == nil && a.State != Refused {
-		a.Message = d.message
-	}
+	a.Message = d.message
 	return a, err
 }
 
