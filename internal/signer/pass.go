@@ -63,23 +63,48 @@ func (s *Service) onePass(ctx context.Context, at time.Time, force bool) error {
 	if err != nil {
 		return err
 	}
-	if err := s.publishWithoutKeys(ctx, r); err != nil {
-		s.tell("the disk or the store", err)
+	err = s.publishWithoutKeys(ctx, r)
+	if err == nil {
+		err = s.publishWithKeys(ctx, r, at, force)
+	}
+	s.tellOf(ctx, err)
+	return err
+}
+
+// publishWithKeys finishes the last snapshot, brings leaves up to date, and
+// makes the next snapshot.
+func (s *Service) publishWithKeys(ctx context.Context, r *roster.Roster, at time.Time, force bool) error {
+	if err := s.finishSnapshot(ctx, r, at); err != nil {
 		return err
 	}
-	s.tell("the disk or the store", nil)
-	err = s.finishSnapshot(ctx, r, at)
-	if err == nil {
-		var away *AwayError
-		trouble := s.settleAll(ctx, r, at)
-		if errors.As(trouble, &away) {
-			err = trouble
-		} else {
-			err = errors.Join(trouble, s.newSnapshot(ctx, r, at, force))
-		}
+	trouble := s.settleAll(ctx, r, at)
+	var away *AwayError
+	if errors.As(trouble, &away) { // and would be for the snapshot, after another wait
+		return trouble
 	}
-	s.tell("the online keys", err)
-	return err
+	return errors.Join(trouble, s.newSnapshot(ctx, r, at, force))
+}
+
+// What a pass may wait for.
+const (
+	forKeys = "the online keys"
+	forHelp = "somebody to look into a fault"
+)
+
+// tellOf tells the log how a pass ended.
+func (s *Service) tellOf(ctx context.Context, err error) {
+	var away *AwayError
+	var key *KeyError
+	switch {
+	case ctx.Err() != nil: // it was told to stop
+	case err == nil:
+		s.tell(forKeys, nil)
+		s.tell(forHelp, nil)
+	case errors.As(err, &away), errors.As(err, &key):
+		s.tell(forKeys, err)
+	default:
+		s.tell(forHelp, err)
+	}
 }
 
 // publishWithoutKeys publishes what needs no online key: opened revocations,

@@ -77,6 +77,9 @@ func TestForeignFileInTheDirectory(t *testing.T) {
 		t.Fatal("an immutable file was written again with other bytes")
 	}
 	r.wantLatest(1)
+	if !strings.Contains(r.log.String(), "somebody to look into a fault") {
+		t.Fatalf("the log does not ask for help:\n%s", r.log)
+	}
 }
 
 func publishFile(r *rig, path, content string) error {
