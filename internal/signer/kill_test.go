@@ -195,7 +195,7 @@ func (k killedFiles) Replace(path string, data []byte, mode fs.FileMode) error {
 func TestKillChild(t *testing.T) {
 	at, err := strconv.Atoi(os.Getenv(killAt))
 	if err != nil {
-		t.Skip("this is the process that TestKillPoints starts")
+		return // only the process that TestKillPoints starts has something to do
 	}
 	r := &rig{t: t, x: rostertest.New(t), dir: os.Getenv(killDir), keys: &softKeys{}, log: &record{}}
 	steps := scenario(r)
