@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -76,8 +77,16 @@ func (t *tool) results(lines []string) {
 	}
 }
 
+// load reads the plan. That there is none is a mistake in the command line.
+func load(c *cli.Context, at time.Time) (*ceremony.Case, error) {
+	if _, err := os.Stat(c.String("plan")); err != nil {
+		return nil, command.Usagef("reading the plan: %w", err)
+	}
+	return ceremony.Load(c.Context, c.String("plan"), at)
+}
+
 func (t *tool) planCheck(c *cli.Context) error {
-	k, err := ceremony.Load(c.Context, c.String("plan"), t.Now())
+	k, err := load(c, t.Now())
 	if err != nil {
 		return err
 	}
@@ -107,7 +116,7 @@ func (t *tool) planCheck(c *cli.Context) error {
 
 func (t *tool) draft(c *cli.Context) error {
 	at := t.Now()
-	k, err := ceremony.Load(c.Context, c.String("plan"), at)
+	k, err := load(c, at)
 	if err != nil {
 		return err
 	}
