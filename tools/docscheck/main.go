@@ -1,6 +1,6 @@
 // Command docscheck looks at what the repository says to people: links within
-// it lead somewhere, the specification keeps its length, and no tracked text
-// names a path of somebody's machine.
+// it lead somewhere, the tests that it names are there, the specification keeps
+// its length, and no tracked text names a path of somebody's machine.
 package main
 
 import (
@@ -21,6 +21,7 @@ func main() {
 		os.Exit(1)
 	}
 	var found []string
+	tests := testsIn(files)
 	for _, f := range files {
 		b, err := os.ReadFile(f)
 		if err != nil || bytes.IndexByte(b, 0) >= 0 {
@@ -30,6 +31,7 @@ func main() {
 		if strings.HasSuffix(f, ".md") {
 			found = append(found, deadLinks(f, string(b))...)
 			found = append(found, tooLong(f, string(b))...)
+			found = append(found, untested(f, string(b), tests)...)
 		}
 	}
 	for _, f := range found {
@@ -59,6 +61,42 @@ func machinePaths(file, text string) []string {
 	for i, line := range strings.Split(text, "\n") {
 		if machine.MatchString(line) {
 			found = append(found, fmt.Sprintf("%s:%d: a path of somebody's machine", file, i+1))
+		}
+	}
+	return found
+}
+
+var (
+	declared = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)[A-Z]\w*)\(`)
+	named    = regexp.MustCompile(`\b(?:Test|Fuzz|Benchmark)[A-Z]\w*`)
+)
+
+// testsIn are the tests that there are.
+func testsIn(files []string) map[string]bool {
+	all := make(map[string]bool)
+	for _, f := range files {
+		if !strings.HasSuffix(f, "_test.go") {
+			continue
+		}
+		b, err := os.ReadFile(f)
+		if err != nil {
+			continue
+		}
+		for _, m := range declared.FindAllStringSubmatch(string(b), -1) {
+			all[m[1]] = true
+		}
+	}
+	return all
+}
+
+// untested finds tests that a document names and that are not there.
+func untested(file, text string, tests map[string]bool) []string {
+	var found []string
+	for i, line := range strings.Split(text, "\n") {
+		for _, name := range named.FindAllString(line, -1) {
+			if !tests[name] {
+				found = append(found, fmt.Sprintf("%s:%d: there is no test %s", file, i+1, name))
+			}
 		}
 	}
 	return found
