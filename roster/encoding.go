@@ -45,19 +45,20 @@ func At(t time.Time) Time { return Time{t.UTC().Truncate(time.Second)} }
 
 func (t Time) String() string { return t.UTC().Format(timeLayout) }
 
-// MarshalText writes the one spelling of t.
-func (t Time) MarshalText() ([]byte, error) {
+// MarshalJSON writes the one spelling of t. It hides that of [time.Time],
+// which would let offsets and fractions of a second through.
+func (t Time) MarshalJSON() ([]byte, error) {
 	if y := t.UTC().Year(); y < 1970 || y > 9999 {
 		return nil, fmt.Errorf("time %s: year %d, wanted 1970 to 9999", t.Time, y)
 	}
-	return []byte(t.String()), nil
+	return json.Marshal(t.String())
 }
 
-// UnmarshalText reads it.
-func (t *Time) UnmarshalText(b []byte) error {
-	v, err := time.Parse(timeLayout, string(b))
+// UnmarshalJSON reads it.
+func (t *Time) UnmarshalJSON(b []byte) error {
+	v, err := time.Parse(`"`+timeLayout+`"`, string(b))
 	if err != nil {
-		return fmt.Errorf("time %q, wanted the form %q in UTC", b, timeLayout)
+		return fmt.Errorf("time %s, wanted the form %q in UTC", b, timeLayout)
 	}
 	t.Time = v
 	return nil

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rootward/rootward/roster"
 	"github.com/rootward/rootward/roster/rostertest"
@@ -90,6 +91,41 @@ func TestOneEncodingPerDocument(t *testing.T) {
 	}
 }
 
+// Several nets catch a malformed document; each is tried alone by its words.
+func TestEachNetForMalformedDocuments(t *testing.T) {
+	raw := rostertest.New(t).Files[roster.RosterPath(1)]
+	for name, c := range map[string]struct {
+		doc  []byte
+		want string
+	}{
+		"not UTF-8":              {replace(raw, "Alice", "Al\xffce"), "the document is not UTF-8"},
+		"not JSON":               {replace(raw, "{", "("), "the document is not JSON"},
+		"an unknown field":       {replace(raw, "{\n", "{\n  \"extra\": 1,\n"), `the document is malformed: json: unknown field "extra"`},
+		"a field missing":        {replace(raw, `"anchor": "`+rostertest.EmptyMap().String()+`"`, `"anchor": null`), "digest is missing"},
+		"a time of another form": {replace(raw, "2026-01-06T09:00:00Z", "6 January 2026"), `wanted the form "2006-01-02T15:04:05Z" in UTC`},
+		"a key that is no key":   {replace(raw, `"key": "`, `"key": "*`), "a key is not base64"},
+		"another order":          {replace(raw, "{\n", "{ \n"), "not in its one encoding"},
+	} {
+		_, err := roster.ParseDraft(c.doc)
+		t.Log(name)
+		refused(t, err, roster.LayerRoster, c.want)
+	}
+}
+
+func TestWhatCannotBePrintedIsNoDraft(t *testing.T) {
+	x := rostertest.New(t)
+	for want, edit := range map[string]func(*roster.Root){
+		"a key is missing":             func(r *roster.Root) { r.Keyholders[0].Key = roster.Key{} },
+		"year 10000":                   func(r *roster.Root) { r.Expires = roster.At(time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)) },
+		"year 1969, wanted 1970 to 99": func(r *roster.Root) { r.Issued = roster.At(time.Date(1969, 1, 1, 0, 0, 0, 0, time.UTC)) },
+	} {
+		r := x.Roster.Root()
+		edit(&r)
+		_, err := roster.NewDraft(r)
+		refused(t, err, roster.LayerRoster, want)
+	}
+}
+
 func typeOf(doc string) string {
 	_, rest, _ := strings.Cut(doc, `"type": "`)
 	kind, _, _ := strings.Cut(rest, `"`)
@@ -120,7 +156,7 @@ func TestNumbersHaveOneSpelling(t *testing.T) {
 	if _, err := roster.ParseDraft(replace(raw, `"revoked": []`, `"revoked": null`)); err == nil {
 		t.Error("null for an empty list: accepted")
 	}
-	for _, when := range []string{"2026-01-06T09:00:00+00:00", "2026-01-06T09:00:00.0Z", "2026-01-06t09:00:00z", "2026-1-6T9:00:00Z", "2026-02-30T09:00:00Z", "2026-01-06T09:00:60Z", ""} {
+	for _, when := range []string{"2026-01-06T09:00:00+00:00", "2026-01-06T10:00:00+01:00", "2026-01-06T09:00:00.0Z", "2026-01-06T09:00:00.5Z", "2026-01-06T09:00:00,5Z", "2026-01-06T09:00:00.000000001Z", "2026-01-06T24:00:00Z", "2026-01-06T09:00Z", "2026-01-06t09:00:00z", "2026-1-6T9:00:00Z", "2026-02-30T09:00:00Z", "2026-01-06T09:00:60Z", ""} {
 		if _, err := roster.ParseDraft(replace(raw, "2026-01-06T09:00:00Z", when)); err == nil {
 			t.Errorf("time %q: accepted", when)
 		}
