@@ -45,23 +45,41 @@ func At(t time.Time) Time { return Time{t.UTC().Truncate(time.Second)} }
 
 func (t Time) String() string { return t.UTC().Format(timeLayout) }
 
-// MarshalJSON writes the one spelling of t. It hides that of [time.Time],
-// which would let offsets and fractions of a second through.
-func (t Time) MarshalJSON() ([]byte, error) {
+// MarshalText writes the one spelling of t.
+func (t Time) MarshalText() ([]byte, error) {
 	if y := t.UTC().Year(); y < 1970 || y > 9999 {
 		return nil, fmt.Errorf("time %s: year %d, wanted 1970 to 9999", t.Time, y)
 	}
-	return json.Marshal(t.String())
+	return []byte(t.String()), nil
+}
+
+// UnmarshalText reads it.
+func (t *Time) UnmarshalText(b []byte) error {
+	v, err := time.Parse(timeLayout, string(b))
+	if err != nil {
+		return fmt.Errorf("time %q, wanted the form %q in UTC", b, timeLayout)
+	}
+	t.Time = v
+	return nil
+}
+
+// MarshalJSON is MarshalText in quotes. It hides that of [time.Time], which
+// would let offsets and fractions of a second through.
+func (t Time) MarshalJSON() ([]byte, error) {
+	text, err := t.MarshalText()
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(string(text))
 }
 
 // UnmarshalJSON reads it.
 func (t *Time) UnmarshalJSON(b []byte) error {
-	v, err := time.Parse(`"`+timeLayout+`"`, string(b))
-	if err != nil {
-		return fmt.Errorf("time %s, wanted the form %q in UTC", b, timeLayout)
+	var text string
+	if err := json.Unmarshal(b, &text); err != nil {
+		return fmt.Errorf("time %s, wanted a string of the form %q in UTC", b, timeLayout)
 	}
-	t.Time = v
-	return nil
+	return t.UnmarshalText([]byte(text))
 }
 
 // A Ref is a digest that may be absent: the empty string in a document.
