@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/rootward/rootward/internal/durable"
+	"github.com/rootward/rootward/internal/pypi"
 	"github.com/rootward/rootward/roster"
 	"github.com/rootward/rootward/roster/digest"
 )
@@ -70,6 +71,7 @@ func (v *View) authorise(ctx context.Context, p *Package, file string) (*Authori
 	if p.Standing == nil {
 		r, err = roster.Unsigned(p.Index, file)
 	} else {
+		v.askManifests(p, file)
 		r, err = p.Standing.Release(ctx, p.Index, file, v.must)
 	}
 	if err != nil {
@@ -94,6 +96,29 @@ func (v *View) authorise(ctx context.Context, p *Package, file string) (*Authori
 	}
 	v.trace(roster.LayerFile, file, r.File().SHA256, fmt.Sprintf("settled by that line: %d bytes with this SHA-256", r.File().Size))
 	return a, nil
+}
+
+// askManifests asks for the first manifests of a file's version, with the
+// signatures of those that the list does not inherit. Most versions have one.
+func (v *View) askManifests(p *Package, file string) {
+	version, err := pypi.VersionOf(file, p.Name)
+	if err != nil {
+		return
+	}
+	asked := 0
+	for _, l := range p.Index.Lines() {
+		if l.Kind != roster.LineManifest || l.Version != version {
+			continue
+		}
+		path := roster.ManifestPath(p.Name, l.Digest)
+		v.ask(path, roster.MaxManifest)
+		if !p.Standing.Inherits(l) {
+			v.ask(roster.SignaturePath(path), roster.MaxSignatureFile)
+		}
+		if asked++; asked == parallel/2 {
+			return
+		}
+	}
 }
 
 // CheckFile compares a file on this machine with the authorised one.

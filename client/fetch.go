@@ -22,7 +22,7 @@ func (v *View) must(ctx context.Context, path string, limit int64) ([]byte, erro
 	if b, ok := v.keptRevocation(path); ok {
 		return b, nil
 	}
-	b, err := read(ctx, v.client.config.Source, path, limit)
+	b, err := v.read(ctx, path, limit)
 	return b, required(path, err)
 }
 
@@ -52,14 +52,19 @@ func (v *View) mapFile(ctx context.Context, d digest.Digest, path string, limit 
 	if b, err := v.m.dir.read(path, limit); err == nil && digest.Sum(b) == d {
 		return b, nil
 	}
-	b, err := read(ctx, v.client.config.Source, path, limit)
-	if err != nil || digest.Sum(b) != d {
-		return b, required(path, err) // the lookup refuses another digest, by name
-	}
-	return b, v.cache(path, b)
+	got, err, _ := v.ahead.maps.Do(path, func() (any, error) {
+		b, err := v.read(ctx, path, limit)
+		if err != nil || digest.Sum(b) != d {
+			return b, required(path, err) // the lookup refuses another digest, by name
+		}
+		return b, v.cache(path, b)
+	})
+	return got.([]byte), err
 }
 
 func (v *View) cache(path string, b []byte) error {
+	v.ahead.caching.Lock()
+	defer v.ahead.caching.Unlock()
 	names, err := v.m.dir.names(mapDir)
 	if err != nil {
 		return err

@@ -1,7 +1,9 @@
 package client_test
 
 import (
+	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -123,6 +125,15 @@ func userFrom(t *testing.T, s *server, version uint64) *user {
 	return u
 }
 
+// patient awaits each answer, also one that nobody wants any more because the
+// client has refused another: so no request is under way when a test goes on
+// and changes what the server has.
+type patient struct{ client.Source }
+
+func (p patient) Open(ctx context.Context, path string, limit int64) (io.ReadCloser, error) {
+	return p.Source.Open(context.WithoutCancel(ctx), path, limit)
+}
+
 func (u *user) open() *client.Client {
 	u.t.Helper()
 	source, err := client.NewHTTPSource(u.s.URL)
@@ -135,7 +146,7 @@ func (u *user) open() *client.Client {
 			u.t.Fatal(err)
 		}
 	}
-	c, err := client.Open(client.Config{State: u.State, Source: source, Accept: policy, Trace: u.Add})
+	c, err := client.Open(client.Config{State: u.State, Source: patient{source}, Accept: policy, Trace: u.Add})
 	if err != nil {
 		u.t.Fatalf("open: %v", err)
 	}

@@ -20,9 +20,6 @@ import (
 // find one that a revocation names.
 const MaxWalk = 256
 
-// parallel is how many requests of one round are under way at once.
-const parallel = 8
-
 // reload reads the memory and refreshes it. The lock is held.
 func (v *View) reload(ctx context.Context) error {
 	m, err := load(v.client.dir)
@@ -33,9 +30,10 @@ func (v *View) reload(ctx context.Context) error {
 	for i, r := range m.chain {
 		v.traceRoster(r, i)
 	}
-	err = v.refresh(ctx)
+	refresh := func() error { return v.refresh(ctx) }
+	err = v.ahead.during(ctx, refresh)
 	if errors.Is(err, roster.ErrNewerRoster) {
-		err = v.refresh(ctx) // the snapshot was made under a roster that came since: once more
+		err = v.ahead.during(ctx, refresh) // the snapshot was made under a roster that came since: once more
 	}
 	if err != nil {
 		return err
@@ -44,14 +42,20 @@ func (v *View) reload(ctx context.Context) error {
 	return err
 }
 
-// refresh does steps 1 to 3: rosters, revocations, snapshot.
+// refresh does steps 1 to 3: rosters, revocations, snapshot. What can be asked
+// for is asked for at once: the next roster and the newest snapshot's number,
+// and then the revocations and the snapshot.
 func (v *View) refresh(ctx context.Context) error {
+	v.ask(roster.RosterPath(v.m.newest().Version()+1), roster.MaxRoster)
+	v.ask(roster.LatestPath, roster.MaxLatest)
 	if err := v.walk(ctx); err != nil {
 		return err
 	}
 	if err := v.m.newest().Current(v.at); err != nil {
 		return err
 	}
+	v.askOnline()
+	v.askSnapshot()
 	remembered := len(v.m.online)
 	if err := v.askRevocations(ctx, v.onlineKeys()); err != nil {
 		return err
@@ -61,18 +65,40 @@ func (v *View) refresh(ctx context.Context) error {
 	return v.refreshSnapshot(ctx)
 }
 
+func (v *View) askOnline() {
+	for _, id := range v.onlineKeys() {
+		v.ask(roster.RevocationPath(id), roster.MaxRevocation)
+	}
+}
+
+// askSnapshot asks for what refreshSnapshot will want.
+func (v *View) askSnapshot() {
+	version, err := parseLatest(v.peek(roster.LatestPath))
+	kept := v.m.snapshot
+	if err != nil || kept != nil && version < kept.version {
+		return // it is refused when its turn comes
+	}
+	path := roster.SnapshotPath(version)
+	v.ask(path, roster.MaxSnapshot)
+	if kept == nil || version > kept.version {
+		v.ask(roster.SignaturePath(path), roster.MaxSignatureFile)
+	}
+}
+
 // walk follows the rosters until there is none, and remembers each.
 func (v *View) walk(ctx context.Context) error {
 	for range MaxWalk {
 		r := v.m.newest()
 		path := roster.RosterPath(r.Version() + 1)
-		doc, err := read(ctx, v.client.config.Source, path, roster.MaxRoster)
+		doc, err := v.read(ctx, path, roster.MaxRoster)
 		if errors.Is(err, roster.ErrAbsent) {
 			return nil
 		}
 		if err != nil {
 			return required(path, err)
 		}
+		v.ask(roster.SignaturePath(path), roster.MaxSignatureFile)
+		v.ask(roster.RosterPath(r.Version()+2), roster.MaxRoster)
 		asc, err := v.must(ctx, roster.SignaturePath(path), roster.MaxSignatureFile)
 		if err != nil {
 			return err
@@ -120,9 +146,9 @@ func (v *View) askRevocations(ctx context.Context, ids []pgp.KeyID) error {
 		g.Go(func() error {
 			a := asked{id: id}
 			path := roster.RevocationPath(id)
-			a.s.Document, a.doc = read(ctx, v.client.config.Source, path, roster.MaxRevocation)
+			a.s.Document, a.doc = v.read(ctx, path, roster.MaxRevocation)
 			if a.doc == nil {
-				a.s.Signatures, a.asc = read(ctx, v.client.config.Source, roster.SignaturePath(path), roster.MaxSignatureFile)
+				a.s.Signatures, a.asc = v.read(ctx, roster.SignaturePath(path), roster.MaxSignatureFile)
 			}
 			answers[i] = a
 			return nil
@@ -214,6 +240,10 @@ func (v *View) latest(ctx context.Context) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+	return parseLatest(b)
+}
+
+func parseLatest(b []byte) (uint64, error) {
 	text, ok := strings.CutSuffix(string(b), "\n")
 	n, err := strconv.ParseUint(text, 10, 53)
 	if !ok || err != nil || n < 1 || strconv.FormatUint(n, 10) != text {
@@ -262,11 +292,9 @@ func (v *View) refreshSnapshot(ctx context.Context) error {
 }
 
 func (v *View) newSnapshot(ctx context.Context, path string, version uint64) (roster.Signed, *roster.Snapshot, error) {
-	s, docErr, ascErr := readPair(ctx, v.client.config.Source, path, roster.MaxSnapshot)
-	if err := required(path, docErr); err != nil {
-		return s, nil, err
-	}
-	if err := required(roster.SignaturePath(path), ascErr); err != nil {
+	v.ask(roster.SignaturePath(path), roster.MaxSignatureFile)
+	s, err := roster.FetchSigned(ctx, path, roster.MaxSnapshot, v.must)
+	if err != nil {
 		return s, nil, err
 	}
 	snap, err := v.m.newest().OpenSnapshot(s, version, v.at, v.m.revoked)

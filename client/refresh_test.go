@@ -178,7 +178,7 @@ func TestExpiredRoster(t *testing.T) {
 	if !u.has(s.Files["root/2.json"]) {
 		t.Error("the expired roster was not remembered")
 	}
-	sameRequests(t, s.Requests(), "root/2.json", "root/2.json.asc", "root/3.json")
+	sameRequests(t, s.Requests(), "latest", "root/2.json", "root/2.json.asc", "root/3.json")
 
 	// Only the last roster of a walk must be current.
 	s.Succeed(nil)

@@ -7,8 +7,6 @@ import (
 	"io"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/rootward/rootward/roster"
 )
 
@@ -65,18 +63,6 @@ func read(ctx context.Context, src Source, path string, limit int64) ([]byte, er
 	}
 	b, err := io.ReadAll(r)
 	return b, errors.Join(err, r.Close())
-}
-
-// readPair reads a document and its signature file together.
-func readPair(ctx context.Context, src Source, path string, limit int64) (s roster.Signed, document, signatures error) {
-	var g errgroup.Group
-	g.Go(func() error { s.Document, document = read(ctx, src, path, limit); return nil })
-	g.Go(func() error {
-		s.Signatures, signatures = read(ctx, src, roster.SignaturePath(path), roster.MaxSignatureFile)
-		return nil
-	})
-	_ = g.Wait() // neither returns an error
-	return s, document, signatures
 }
 
 // required says what it means that a file which must be there was not had:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rootward/rootward/roster"
@@ -20,6 +21,7 @@ type View struct {
 	m        *memory
 	snapshot *roster.Snapshot
 	stamp    [32]byte
+	ahead    ahead
 }
 
 // Roster is the newest roster; it was current at the time of the refresh.
@@ -82,7 +84,7 @@ func (v *View) locked(ctx context.Context, f func() error) error {
 		if err != nil {
 			return err
 		}
-		err = f()
+		err = v.ahead.during(ctx, f)
 		stamp, stampErr := v.m.stamp() // f may have added revocations
 		if v.stamp = stamp; err == nil {
 			err = stampErr
@@ -97,18 +99,25 @@ type found struct {
 	inMap, inAnchor bool
 }
 
+// lookUp goes both ways at once.
 func (v *View) lookUp(ctx context.Context, name string) (found, error) {
 	var f found
-	var err error
+	var err, anchorErr error
 	root, anchor := v.snapshot.Map().Root, v.m.newest().Root().Anchor
-	if f.leaf, f.inMap, err = roster.Lookup(ctx, root, name, v.must); err != nil {
+	var g sync.WaitGroup
+	if anchor != root {
+		g.Go(func() { f.anchored, f.inAnchor, anchorErr = roster.Lookup(ctx, anchor, name, v.must) })
+	}
+	f.leaf, f.inMap, err = roster.Lookup(ctx, root, name, v.must)
+	g.Wait()
+	if err != nil {
 		return f, err
 	}
-	f.anchored, f.inAnchor = f.leaf, f.inMap
-	if anchor != root {
-		if f.anchored, f.inAnchor, err = roster.Lookup(ctx, anchor, name, v.must); err != nil {
-			return f, fmt.Errorf("looking in the anchored map: %w", err)
-		}
+	if anchorErr != nil {
+		return f, fmt.Errorf("looking in the anchored map: %w", anchorErr)
+	}
+	if anchor == root {
+		f.anchored, f.inAnchor = f.leaf, f.inMap
 	}
 	v.trace(roster.LayerMap, name, root, "the snapshot's map has "+f.said(f.inMap, f.leaf))
 	v.trace(roster.LayerAnchor, name, anchor, fmt.Sprintf("the map that roster %d anchors has %s", v.m.newest().Version(), f.said(f.inAnchor, f.anchored)))
@@ -162,6 +171,7 @@ func (v *View) openPackage(ctx context.Context, name string) (*Package, error) {
 	if err != nil {
 		return nil, err
 	}
+	v.askPackage(f, kept)
 	p := &Package{Name: f.leaf.Name, Leaf: f.leaf}
 	if p.Index, err = v.openIndex(ctx, f, kept); err != nil {
 		return nil, err
@@ -183,6 +193,35 @@ func (v *View) openPackage(ctx context.Context, name string) (*Package, error) {
 	}
 	return p, kept.rememberChain(chain)
 }
+
+// askPackage asks for what a package's leaf names: its index, its list with
+// signatures, and the anchored list, from which one succession usually leads.
+func (v *View) askPackage(f found, kept *packageMemory) {
+	name, leaf := f.leaf.Name, f.leaf
+	if _, ok := kept.keptIndex(leaf.Index); !ok {
+		v.ask(roster.IndexPath(name, leaf.Index), indexLimit(leaf))
+	}
+	if !leaf.HasList() {
+		return
+	}
+	current := roster.ListPath(name, leaf.List)
+	_, ok := kept.known(leaf.List)
+	if !ok {
+		v.ask(current, roster.MaxList)
+	}
+	if leaf.List == f.anchored.List {
+		return
+	}
+	v.ask(roster.CountersignaturePath(current), roster.MaxSignatureFile)
+	if !ok {
+		v.ask(roster.SignaturePath(current), roster.MaxSignatureFile)
+	}
+	if _, ok := kept.known(f.anchored.List); !ok && f.anchored.HasList() {
+		v.ask(roster.ListPath(name, f.anchored.List), roster.MaxList)
+	}
+}
+
+func indexLimit(l tree.Leaf) int64 { return int64(min(l.IndexLength, roster.MaxIndex)) }
 
 // accept refuses a package whose standing, or whose being frozen, the policy
 // does not accept.
@@ -238,7 +277,7 @@ func (v *View) openIndex(ctx context.Context, f found, kept *packageMemory) (*ro
 	raw, ok := kept.keptIndex(leaf.Index)
 	if !ok {
 		var err error
-		if raw, err = v.must(ctx, roster.IndexPath(name, leaf.Index), int64(min(leaf.IndexLength, roster.MaxIndex))); err != nil {
+		if raw, err = v.must(ctx, roster.IndexPath(name, leaf.Index), indexLimit(leaf)); err != nil {
 			return nil, err
 		}
 	}
@@ -260,6 +299,12 @@ func (v *View) openIndex(ctx context.Context, f found, kept *packageMemory) (*ro
 }
 
 func (v *View) takeKeyRevocations(ctx context.Context, x *roster.Index) error {
+	for _, d := range x.Revocations() {
+		if _, ok := v.m.keys[d]; !ok {
+			v.ask(roster.KeyRevocationPath(d), roster.MaxRevocation)
+			v.ask(roster.SignaturePath(roster.KeyRevocationPath(d)), roster.MaxSignatureFile)
+		}
+	}
 	fetched := make(map[string][]byte)
 	revs, err := roster.FetchKeyRevocations(ctx, x, func(ctx context.Context, path string, limit int64) ([]byte, error) {
 		b, err := v.must(ctx, path, limit)
@@ -312,7 +357,12 @@ func (v *View) openList(ctx context.Context, f found, kept *packageMemory, p *Pa
 
 func (v *View) openChain(ctx context.Context, f found, known func(digest.Digest) (roster.Signed, bool), name string) (*roster.Standing, []roster.Signed, error) {
 	anchored := f.anchored.List
-	chain, err := roster.FetchChain(ctx, name, f.leaf.List, anchored, known, v.must)
+	chain, err := roster.FetchChain(ctx, name, f.leaf.List, anchored, known, func(ctx context.Context, path string, limit int64) ([]byte, error) {
+		if strings.HasSuffix(path, ".json") && path != roster.ListPath(name, anchored) {
+			v.ask(roster.SignaturePath(path), roster.MaxSignatureFile) // with the list, not after it
+		}
+		return v.must(ctx, path, limit)
+	})
 	if err != nil {
 		return nil, nil, err
 	}
