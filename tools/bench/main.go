@@ -1,0 +1,92 @@
+// Bench measures what Rootward costs at the size of a whole package index,
+// made up from a seed: see package world.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/rootward/rootward/tools/bench/world"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+type options struct {
+	packages int
+	seed     uint64
+	hold     time.Duration
+}
+
+func run(args []string, out, log io.Writer) (code int) {
+	var o options
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.SetOutput(log)
+	f.IntVar(&o.packages, "packages", 700_000, "packages in the index")
+	f.Uint64Var(&o.seed, "seed", 1, "the seed from which the index is made")
+	f.DurationVar(&o.hold, "hold", 20*time.Millisecond, "how long the server holds each answer, to tell rounds apart")
+	if err := f.Parse(args); err != nil || f.NArg() > 0 {
+		return 2
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			failed, ok := r.(failure)
+			if !ok {
+				panic(r)
+			}
+			fmt.Fprintln(log, "bench:", failed)
+			code = 1
+		}
+	}()
+	if err := all(context.Background(), o, out, log); err != nil {
+		fmt.Fprintln(log, "bench:", err)
+		return 1
+	}
+	return 0
+}
+
+// A failure is what making the index panics with; run recovers it.
+type failure string
+
+// A player is the rostertest.TB of a program.
+type player struct{}
+
+func (player) Helper()                           {}
+func (player) Fatal(args ...any)                 { panic(failure(fmt.Sprint(args...))) }
+func (player) Fatalf(format string, args ...any) { panic(failure(fmt.Sprintf(format, args...))) }
+
+func all(ctx context.Context, o options, out, log io.Writer) error {
+	dir, err := os.MkdirTemp("", "rootward-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{ctx: ctx, dir: dir, log: log}
+	began := time.Now()
+	b.world = world.New(player{}, o.seed, o.packages, false, func(members []world.Member) []string {
+		b.chosen = choose(members)
+		return b.chosen.all()
+	})
+	fmt.Fprintf(log, "bench: made %d packages in %.1f s\n", o.packages, time.Since(began).Seconds())
+	b.world.Anchor(nil)
+	b.quarter()
+	b.world.Anchor(nil)
+	b.quarter()
+	b.world.Change(b.chosen.succeeded, world.State{Releases: 1, Lists: 1})
+	b.world.Publish()
+	b.server = serve(b.world, o.hold)
+	defer b.server.http.Close()
+	if err := b.clients(); err != nil {
+		return err
+	}
+	for _, r := range b.rows {
+		fmt.Fprintf(out, "%-44s %9d B %9d B wire %5d GETs %4d rounds\n", r.What, r.Bytes, r.Wire, r.Gets, r.Rounds)
+	}
+	return nil
+}
+
+// quarter lets one package in 14 change, as between two ceremonies.
+func (b *bench) quarter() { b.world.ChangeOthers(len(b.world.Members)/14, 2) }
