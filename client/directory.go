@@ -134,6 +134,35 @@ func (d directory) write(name string, data []byte) error {
 	return durable.Replace(d.file(name), data, 0o600)
 }
 
+// writeCached puts a file in its place that is of use only while its digest is
+// right: nothing waits for the disk, so after a loss of power it may be
+// damaged.
+func (d directory) writeCached(name string, data []byte) error {
+	if d.before != nil {
+		if err := d.before(name); err != nil {
+			return err
+		}
+	}
+	if err := d.plain(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := d.makeParents(name); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(d.file(name)), ".tmp-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), d.file(name))
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
+
 // makeParents makes the directories of a file that are not there.
 func (d directory) makeParents(name string) error {
 	parts := strings.Split(name, "/")

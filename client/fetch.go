@@ -74,7 +74,7 @@ func (v *View) cache(path string, b []byte) error {
 			return err
 		}
 	}
-	return v.m.dir.write(path, b)
+	return v.m.dir.writeCached(path, b)
 }
 
 var _ roster.Fetch = (*View)(nil).must
