@@ -98,18 +98,28 @@ func TestEachNetForMalformedDocuments(t *testing.T) {
 		doc  []byte
 		want string
 	}{
-		"not UTF-8":              {replace(raw, "Alice", "Al\xffce"), "the document is not UTF-8"},
-		"not JSON":               {replace(raw, "{", "("), "the document is not JSON"},
-		"an unknown field":       {replace(raw, "{\n", "{\n  \"extra\": 1,\n"), `the document is malformed: json: unknown field "extra"`},
-		"a field missing":        {replace(raw, `"anchor": "`+rostertest.EmptyMap().String()+`"`, `"anchor": null`), "digest is missing"},
-		"a time of another form": {replace(raw, "2026-01-06T09:00:00Z", "6 January 2026"), `wanted the form "2006-01-02T15:04:05Z" in UTC`},
-		"a key that is no key":   {replace(raw, `"key": "`, `"key": "*`), "a key is not base64"},
-		"another order":          {replace(raw, "{\n", "{ \n"), "not in its one encoding"},
+		"not UTF-8":               {replace(raw, "Alice", "Al\xffce"), "the document is not UTF-8"},
+		"not JSON":                {replace(raw, "{", "("), "the document is not JSON"},
+		"an unknown field":        {replace(raw, "{\n", "{\n  \"extra\": 1,\n"), `the document is malformed: json: unknown field "extra"`},
+		"a field missing":         {replace(raw, `"anchor": "`+rostertest.EmptyMap().String()+`"`, `"anchor": null`), "digest is missing"},
+		"a time of another form":  {replace(raw, "2026-01-06T09:00:00Z", "6 January 2026"), `wanted the form "2006-01-02T15:04:05Z" in UTC`},
+		"a time that is a number": {replace(raw, `"2026-01-06T09:00:00Z"`, "5"), "wanted a string of the form"},
+		"a key that is null":      {replace(raw, `"key": "`, `"key": null, "key": "`), "not in its one encoding"},
+		"no key":                  {replace(raw, "\n      \"key\": \""+keyText(t, "Alice")+"\",", ""), "a key is missing"},
+		"a key that is no key":    {replace(raw, `"key": "`, `"key": "*`), "a key is not base64"},
+		"another order":           {replace(raw, "{\n", "{ \n"), "not in its one encoding"},
 	} {
 		_, err := roster.ParseDraft(c.doc)
 		t.Log(name)
 		refused(t, err, roster.LayerRoster, c.want)
 	}
+}
+
+func keyText(t *testing.T, name string) string {
+	t.Helper()
+	b, err := key(person(name)).MarshalText()
+	accepted(t, err)
+	return string(b)
 }
 
 func TestWhatCannotBePrintedIsNoDraft(t *testing.T) {
@@ -124,6 +134,10 @@ func TestWhatCannotBePrintedIsNoDraft(t *testing.T) {
 		_, err := roster.NewDraft(r)
 		refused(t, err, roster.LayerRoster, want)
 	}
+	l := x.FirstList(pkg, person("Dave"))
+	l.Maintainers[0].Keys[0] = roster.Key{}
+	_, err := roster.NewList(l)
+	refused(t, err, roster.LayerList, "cannot be printed")
 }
 
 func typeOf(doc string) string {

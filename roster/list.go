@@ -150,9 +150,6 @@ func (l *List) checkPeople() error {
 		}
 		p := threshold.Person{Name: m.Name}
 		for _, k := range m.Keys {
-			if k.PublicKey == nil {
-				return fmt.Errorf("maintainer %q: a key is missing", m.Name)
-			}
 			if err := seen.add(k.PublicKey, fmt.Sprintf("maintainer %q", m.Name)); err != nil {
 				return err
 			}

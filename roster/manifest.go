@@ -83,8 +83,6 @@ func (c *ManifestContent) check() error {
 		switch {
 		case f.Size > MaxNumber:
 			return fmt.Errorf("file %q has size %d, wanted at most 2^53-1", f.Name, f.Size)
-		case f.SHA256.IsZero():
-			return fmt.Errorf("file %q has no SHA-256", f.Name)
 		case i > 0 && c.Files[i-1].Name >= f.Name:
 			return fmt.Errorf("file %q stands after %q, wanted each once and sorted", f.Name, c.Files[i-1].Name)
 		}

@@ -267,6 +267,41 @@ func TestInheritanceEndsWithALine(t *testing.T) {
 	refused(t, err, roster.LayerIndex, "ends within a line")
 }
 
+func TestAManifestThatIsNoneAuthorisesNothing(t *testing.T) {
+	x := claimed(t)
+	junk := []byte("{}\n")
+	x.Put(roster.ManifestPath(pkg, digest.Sum(junk)), junk)
+	x.Append(pkg, roster.Line{Kind: roster.LineManifest, Version: "1.0", Digest: digest.Sum(junk)})
+	_, err := release(t, x, wheel)
+	refused(t, err, roster.LayerManifest, "the document is malformed")
+	x.Release(pkg, wheel, "one", people("Dave", "Erin")...)
+	_, err = release(t, x, wheel)
+	accepted(t, err)
+}
+
+func TestAStandingJudgesItsOwnPackageOnly(t *testing.T) {
+	x := claimed(t)
+	s, err := x.Roster.Stands(lineage(t, x, x.Package(pkg).List.Digest()))
+	accepted(t, err)
+	other := x.Release("other", "other-1.0.tar.gz", "one", people("Dave", "Erin")...)
+	refused(t, s.Fits(x.Package("other").Index), roster.LayerIndex, "it is another package's")
+	_, err = s.ReleasedBy(other, x.Signed(roster.ManifestPath("other", other.Digest())).Signatures)
+	refused(t, err, roster.LayerManifest, "it is another package's")
+	elsewhere, err := roster.NewIndex("other.example", pkg)
+	accepted(t, err)
+	refused(t, s.Fits(elsewhere), roster.LayerIndex, "it is another package's")
+}
+
+func TestAnIndexIsOfANameThatCanBe(t *testing.T) {
+	for header, want := range map[string][2]string{
+		"release-index/v1 Localhost sample\n":        {"Localhost", "sample"},
+		"release-index/v1 packages.example Sample\n": {"packages.example", "Sample"},
+	} {
+		_, err := roster.ParseIndex([]byte(header), want[0], want[1])
+		refused(t, err, roster.LayerIndex, "malformed")
+	}
+}
+
 func TestAYankIsFinal(t *testing.T) {
 	x := claimed(t)
 	x.Append(pkg, roster.Line{Kind: roster.LineYank, Version: "1.0", File: wheel})

@@ -61,7 +61,7 @@ func (r *Roster) OpenRevocation(s Signed, id pgp.KeyID) (*Revocation, error) {
 	switch {
 	case o.Repository != r.root.Repository:
 		return nil, refuse(LayerRevocation, subject, "it is for another repository").found("%q", o.Repository).want("%q", r.root.Repository)
-	case o.Key.PublicKey == nil || o.Key.ID() != id:
+	case o.Key.ID() != id:
 		return nil, refuse(LayerRevocation, subject, "it revokes another key").want("%s", id)
 	case o.Roster != r.digest:
 		return nil, refuse(LayerRevocation, subject, "it is made under another roster").found("%s", o.Roster).want("%s", r.digest)
@@ -123,9 +123,6 @@ func OpenKeyRevocation(s Signed, repository string) (*KeyRevocation, error) {
 	}
 	if m.Repository != repository {
 		return nil, refuse(LayerRevocation, subject, "it is for another repository").found("%q", m.Repository).want("%q", repository)
-	}
-	if m.Key.PublicKey == nil {
-		return nil, refuse(LayerRevocation, subject, "it names no key")
 	}
 	if err := CheckName(m.Reason); err != nil {
 		return nil, refuse(LayerRevocation, subject, "malformed reason").because(err)

@@ -54,6 +54,14 @@ func TestOnlyAnOnlineKeyOfTheRosterIsRevokedSo(t *testing.T) {
 	refused(t, err, roster.LayerRevocation, "lists no such online key")
 }
 
+func TestTheReasonOfAKeyRevocationHidesNothing(t *testing.T) {
+	dave := person("Dave")
+	doc, err := roster.MaintainerRevocation{Repository: rostertest.Repository, Key: key(dave), Reason: "lost\u202e", Issued: roster.At(rostertest.Epoch)}.Format()
+	accepted(t, err)
+	_, err = roster.OpenKeyRevocation(roster.Signed{Document: doc, Signatures: rostertest.Sign(t, doc, dave)}, rostertest.Repository)
+	refused(t, err, roster.LayerRevocation, "malformed reason")
+}
+
 func TestOpenKeyRevocation(t *testing.T) {
 	x := rostertest.New(t)
 	dave := person("Dave")

@@ -144,8 +144,6 @@ func (d *Draft) check() error {
 		return fmt.Errorf("snapshot_lifetime is %d seconds, wanted 1 to %d", r.SnapshotLifetime, MaxSnapshotLifetime)
 	case r.SnapshotFloor > MaxNumber:
 		return fmt.Errorf("snapshot_floor is %d, wanted at most 2^53-1", r.SnapshotFloor)
-	case r.Anchor.IsZero():
-		return fmt.Errorf("anchor is empty, wanted the root of a map (that of the empty map in version 1)")
 	}
 	seen := make(keyring)
 	if err := d.checkKeyholders(seen); err != nil {
@@ -216,9 +214,6 @@ func (d *Draft) checkRevoked(seen keyring) error {
 		return fmt.Errorf("%d revoked keys, wanted at most %d", n, MaxRevoked)
 	}
 	for _, k := range d.root.Revoked {
-		if k.Key.PublicKey == nil {
-			return fmt.Errorf("a revoked key is missing")
-		}
 		if err := seen.add(k.Key.PublicKey, "revoked key"); err != nil {
 			return err
 		}
@@ -233,8 +228,6 @@ func (d *Draft) checkRevoked(seen keyring) error {
 // of 3072 bits or more. Ed25519 cannot sign through an external signer.
 func checkRootKey(k *pgp.PublicKey) error {
 	switch {
-	case k == nil:
-		return fmt.Errorf("the key is missing")
 	case k.Algorithm() == pgp.P256 || k.Algorithm() == pgp.P384:
 		return nil
 	case k.Algorithm() == pgp.RSA && k.Bits() >= 3072:

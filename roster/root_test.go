@@ -49,6 +49,8 @@ func TestDraftRefusesWhatContradictsTheFormat(t *testing.T) {
 		"name with an escape":      {func(r *roster.Root) { r.Keyholders[0].Name = "Ali\x1b[2Kce" }, "U+001B"},
 		"name turned around":       {func(r *roster.Root) { r.Keyholders[0].Name = "Ali\u202ece" }, "U+202E"},
 		"name not NFC":             {func(r *roster.Root) { r.Keyholders[0].Name = "Rene\u0301" }, "normal form C"},
+		"name led by a mark":       {func(r *roster.Root) { r.Keyholders[0].Name = "\u0301a" }, "begins with a combining mark"},
+		"too many revoked":         {func(r *roster.Root) { r.Revoked = manyRevoked(x, 1025) }, "1025 revoked keys"},
 		"name of nothing":          {func(r *roster.Root) { r.Keyholders[0].Name = "" }, "0 bytes"},
 		"name too long":            {func(r *roster.Root) { r.Keyholders[0].Name = strings.Repeat("a", 101) }, "101 bytes"},
 		"name with two spaces":     {func(r *roster.Root) { r.Keyholders[0].Name = "Alice  A" }, "a space too many"},
@@ -76,6 +78,14 @@ func many(name string, n int) []*rostertest.Signer {
 	var all []*rostertest.Signer
 	for i := range n {
 		all = append(all, person(fmt.Sprintf("%s %d", name, i)))
+	}
+	return all
+}
+
+func manyRevoked(x *rostertest.Index, n int) []roster.RevokedKey {
+	var all []roster.RevokedKey
+	for _, s := range many("revoked", n) {
+		all = append(all, revoked(x, s)...)
 	}
 	return all
 }

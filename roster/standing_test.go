@@ -17,27 +17,34 @@ func TestListRefusesWhatContradictsTheFormat(t *testing.T) {
 		edit func(*roster.ListContent)
 		want string
 	}{
-		"repository":                  {func(c *roster.ListContent) { c.Repository = "localhost" }, "lower-case DNS name"},
-		"package not normal":          {func(c *roster.ListContent) { c.Package = "Sample" }, "PEP 503's normal form"},
-		"package that climbs":         {func(c *roster.ListContent) { c.Package = "../root" }, "PEP 503's normal form"},
-		"version zero":                {func(c *roster.ListContent) { c.Version = 0 }, "version is 0"},
-		"first with a previous":       {func(c *roster.ListContent) { c.Previous = ref(x.Pin()) }, "wanted an empty previous"},
-		"second without":              {func(c *roster.ListContent) { c.Version = 2 }, "previous is empty"},
-		"threshold zero":              {func(c *roster.ListContent) { c.Threshold = 0 }, "threshold is 0"},
-		"threshold above people":      {func(c *roster.ListContent) { c.Threshold = 3 }, "threshold is 3"},
-		"release threshold zero":      {func(c *roster.ListContent) { c.ReleaseThreshold = 0 }, "release_threshold: threshold is 0"},
-		"release threshold above":     {func(c *roster.ListContent) { c.ReleaseThreshold = 3 }, "release_threshold: threshold is 3"},
-		"thresholds of nobody":        {func(c *roster.ListContent) { c.Maintainers = nil }, "wanted 0 and 0"},
-		"threshold of nobody":         {func(c *roster.ListContent) { c.Maintainers = nil; c.ReleaseThreshold = 0 }, "wanted 0 and 0"},
-		"one name for two":            {func(c *roster.ListContent) { c.Maintainers[1].Name = "Dave" }, `two people are named "Dave"`},
-		"one key for two":             {func(c *roster.ListContent) { c.Maintainers[1].Keys = c.Maintainers[0].Keys }, "wanted each key once"},
-		"one key in two packets":      {func(c *roster.ListContent) { c.Maintainers[1].Keys[0] = key(person("Dave").Repacked()) }, "wanted each key once"},
-		"a maintainer without a key":  {func(c *roster.ListContent) { c.Maintainers[1].Keys = nil }, `"Erin" has no key`},
-		"a name that hides":           {func(c *roster.ListContent) { c.Maintainers[1].Name = "Er\u200bin" }, "U+200B"},
-		"too many maintainers":        {func(c *roster.ListContent) { *c = x.FirstList(pkg, many("m", 33)...) }, "33 maintainers"},
-		"too many keys":               {func(c *roster.ListContent) { c.Maintainers[0].Keys = keys(many("k", 32)) }, "33 keys"},
-		"inherits length only":        {func(c *roster.ListContent) { c.Inherits.Length = 5 }, "wanted both or neither"},
-		"inherits digest only":        {func(c *roster.ListContent) { c.Inherits.Digest = ref(x.Pin()) }, "wanted both or neither"},
+		"repository":                 {func(c *roster.ListContent) { c.Repository = "localhost" }, "lower-case DNS name"},
+		"package not normal":         {func(c *roster.ListContent) { c.Package = "Sample" }, "PEP 503's normal form"},
+		"package that climbs":        {func(c *roster.ListContent) { c.Package = "../root" }, "PEP 503's normal form"},
+		"version zero":               {func(c *roster.ListContent) { c.Version = 0 }, "version is 0"},
+		"first with a previous":      {func(c *roster.ListContent) { c.Previous = ref(x.Pin()) }, "wanted an empty previous"},
+		"second without":             {func(c *roster.ListContent) { c.Version = 2 }, "previous is empty"},
+		"threshold zero":             {func(c *roster.ListContent) { c.Threshold = 0 }, "threshold is 0"},
+		"threshold above people":     {func(c *roster.ListContent) { c.Threshold = 3 }, "threshold is 3"},
+		"release threshold zero":     {func(c *roster.ListContent) { c.ReleaseThreshold = 0 }, "release_threshold: threshold is 0"},
+		"release threshold above":    {func(c *roster.ListContent) { c.ReleaseThreshold = 3 }, "release_threshold: threshold is 3"},
+		"thresholds of nobody":       {func(c *roster.ListContent) { c.Maintainers = nil }, "wanted 0 and 0"},
+		"threshold of nobody":        {func(c *roster.ListContent) { c.Maintainers = nil; c.ReleaseThreshold = 0 }, "wanted 0 and 0"},
+		"one name for two":           {func(c *roster.ListContent) { c.Maintainers[1].Name = "Dave" }, `two people are named "Dave"`},
+		"one key for two":            {func(c *roster.ListContent) { c.Maintainers[1].Keys = c.Maintainers[0].Keys }, "wanted each key once"},
+		"one key in two packets":     {func(c *roster.ListContent) { c.Maintainers[1].Keys[0] = key(person("Dave").Repacked()) }, "wanted each key once"},
+		"a maintainer without a key": {func(c *roster.ListContent) { c.Maintainers[1].Keys = nil }, `"Erin" has no key`},
+		"a name that hides":          {func(c *roster.ListContent) { c.Maintainers[1].Name = "Er\u200bin" }, "U+200B"},
+		"too many maintainers":       {func(c *roster.ListContent) { *c = x.FirstList(pkg, many("m", 33)...) }, "33 maintainers"},
+		"too many keys":              {func(c *roster.ListContent) { c.Maintainers[0].Keys = keys(many("k", 32)) }, "33 keys"},
+		"inherits length only":       {func(c *roster.ListContent) { c.Inherits.Length = 5 }, "wanted both or neither"},
+		"inherits digest only":       {func(c *roster.ListContent) { c.Inherits.Digest = ref(x.Pin()) }, "wanted both or neither"},
+		"inherits too much":          {func(c *roster.ListContent) { c.Inherits = inherit(x); c.Inherits.Length = 16<<20 + 1 }, "inherits has length"},
+		"leaves out too many lines": {func(c *roster.ListContent) {
+			c.Inherits = inherit(x)
+			for i := range uint64(10_001) {
+				c.Inherits.Except = append(c.Inherits.Except, i+1)
+			}
+		}, "leaves out 10001 lines"},
 		"leaves out lines of nothing": {func(c *roster.ListContent) { c.Inherits.Except = []uint64{1} }, "lines of nothing"},
 		"leaves out line 0":           {func(c *roster.ListContent) { c.Inherits = inherit(x, 0) }, "leaves out line 0"},
 		"leaves out a line twice":     {func(c *roster.ListContent) { c.Inherits = inherit(x, 2, 2) }, "leaves out line 2"},
@@ -206,6 +213,16 @@ func TestSuccessionNamesItsPredecessorAndRises(t *testing.T) {
 	l.Chain = []roster.Signed{x.Signed(roster.ListPath(pkg, x.Package(pkg).List.Digest())), x.Signed(roster.ListPath(pkg, seven.Digest()))}
 	_, err = x.Roster.Stands(l)
 	refused(t, err, roster.LayerList, "previous is not the list before it")
+}
+
+func TestAChainStartsAtVersionOne(t *testing.T) {
+	x := rostertest.New(t)
+	x.Claim(pkg, person("Dave"))
+	two := x.PutList(x.NextList(pkg, person("Dave")), person("Dave"))
+	_, err := x.Roster.Stands(roster.Lineage{Package: pkg, Chain: []roster.Signed{x.Signed(roster.ListPath(pkg, two.Digest()))}})
+	refused(t, err, roster.LayerList, "so the chain must start at version 1")
+	_, err = x.Roster.Stands(roster.Lineage{Package: pkg})
+	refused(t, err, roster.LayerList, "no list to judge")
 }
 
 func TestNothingSucceedsAFrozenList(t *testing.T) {

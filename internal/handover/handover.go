@@ -57,9 +57,6 @@ func ParseOnlineKeys(b []byte) (OnlineKeys, error) {
 	}
 	roles, seen := make(map[roster.Role]int), make(map[any]bool)
 	for _, k := range o.Keys {
-		if k.Key.PublicKey == nil {
-			return OnlineKeys{}, fmt.Errorf("online key %q is missing its key packet", k.Name)
-		}
 		if seen[k.Key.Material()] {
 			return OnlineKeys{}, fmt.Errorf("online key %s stands twice, wanted each once", k.Key)
 		}

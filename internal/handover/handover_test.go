@@ -74,18 +74,22 @@ func TestHandoverFilesAreStrict(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := string(b)
-	for name, other := range map[string]string{
-		"another type":     strings.Replace(s, keptSnapshotType, onlineKeysType, 1),
-		"an unknown field": strings.Replace(s, "{\n", "{\n  \"more\": 1,\n", 1),
-		"cut short":        s[:len(s)-3],
-		"edited spacing":   strings.Replace(s, "  ", "    ", 1),
-		"more behind":      s + "{}",
-		"no version":       strings.Replace(s, `"version": 7`, `"version": 0`, 1),
-		"too long":         s + strings.Repeat(" ", MaxFile),
+	for want, other := range map[string]string{
+		"file says type":             strings.Replace(s, keptSnapshotType, onlineKeysType, 1),
+		`unknown field "more"`:       strings.Replace(s, "{\n", "{\n  \"more\": 1,\n", 1),
+		"unexpected EOF":             s[:len(s)-3],
+		"does not print back":        strings.Replace(s, "  ", "    ", 1),
+		"it does not print":          s + "{}",
+		"lacks its version":          strings.Replace(s, `"version": 7`, `"version": 0`, 1),
+		"bytes, wanted at most":      s + strings.Repeat(" ", MaxFile),
+		"wanted a lower-case DNS na": strings.Replace(s, rostertest.Repository, "Nowhere", 1),
 	} {
-		if _, err := ParseKeptSnapshot([]byte(other)); err == nil {
-			t.Errorf("%s: accepted", name)
+		if _, err := ParseKeptSnapshot([]byte(other)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, wanted %s", err, want)
 		}
+	}
+	if _, err := (KeptSnapshot{}).Format(); err == nil || !strings.Contains(err.Error(), "printing a handover file") {
+		t.Errorf("an empty kept snapshot is printed: %v", err)
 	}
 }
 

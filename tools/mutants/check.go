@@ -1,15 +1,11 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -20,18 +16,16 @@ import (
 type check struct {
 	id      string // dir/function#n, stable while the function's checks are
 	dir     string
-	tests   string
 	file    string
 	line    int
 	what    string // the refusal's words, or the condition
-	source  []byte
-	from    int // the condition's place in source
+	from    int    // the condition's place in the file
 	to      int
 	noticed string // a test that failed without the check
 }
 
 // checksIn finds the checks of a package, in the order of files and lines.
-func checksIn(dir, tests string) ([]*check, error) {
+func checksIn(dir string) ([]*check, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		return nil, err
@@ -63,8 +57,8 @@ func checksIn(dir, tests string) ([]*check, error) {
 				n++
 				at := fset.Position(cond.Pos())
 				all = append(all, &check{
-					id: fmt.Sprintf("%s/%s#%d", dir, functionName(fn), n), dir: dir, tests: tests, file: name, line: at.Line,
-					what: words(body, string(source[at.Offset:fset.Position(cond.End()).Offset])), source: source, from: at.Offset, to: fset.Position(cond.End()).Offset,
+					id: fmt.Sprintf("%s/%s#%d", dir, functionName(fn), n), dir: dir, file: name, line: at.Line,
+					what: words(body, string(source[at.Offset:fset.Position(cond.End()).Offset])), from: at.Offset, to: fset.Position(cond.End()).Offset,
 				})
 			}
 			ast.Inspect(fn.Body, func(node ast.Node) bool {
@@ -154,55 +148,4 @@ func words(body []ast.Stmt, condition string) string {
 		best = condition
 	}
 	return strings.Join(strings.Fields(best), " ")
-}
-
-var failed = regexp.MustCompile(`(?m)^ *--- FAIL: (\S+)`)
-
-// try runs the tests with the check removed, and returns the one that failed.
-func (c *check) try(ctx context.Context) (string, error) {
-	dir, err := os.MkdirTemp("", "mutant")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(dir)
-	mutant := append([]byte(nil), c.source[:c.from]...)
-	mutant = append(append(append(mutant, "false && ("...), c.source[c.from:c.to]...), ')')
-	mutant = append(mutant, c.source[c.to:]...)
-	path, err := filepath.Abs(c.file)
-	if err != nil {
-		return "", err
-	}
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{path: filepath.Join(dir, "mutant.go")}})
-	if err != nil {
-		return "", err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "mutant.go"), mutant, 0o600); err != nil {
-		return "", err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600); err != nil {
-		return "", err
-	}
-	cmd := exec.CommandContext(ctx, "go", "test", "-overlay", filepath.Join(dir, "overlay.json"), "-vet=off", "-timeout", "3m", c.tests)
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	switch {
-	case ctx.Err() != nil:
-		return "", ctx.Err()
-	case err == nil:
-		return "", nil
-	case !errors.As(err, &exit):
-		return "", fmt.Errorf("running the tests of %s: %w", c.dir, err)
-	case strings.Contains(string(out), "[build failed]"):
-		return "", fmt.Errorf("removing %s (%s:%d) does not compile:\n%s", c.id, c.file, c.line, out)
-	}
-	deepest := ""
-	for _, m := range failed.FindAllStringSubmatch(string(out), -1) {
-		if deepest == "" || strings.HasPrefix(m[1], deepest+"/") {
-			deepest = m[1]
-		}
-	}
-	if deepest == "" { // a panic, or a test that ran without end
-		deepest = "(the tests end in a panic or run without end)"
-	}
-	return deepest, nil
 }
