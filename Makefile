@@ -15,7 +15,7 @@ CGO = CGO_ENABLED=$${CGO_ENABLED:-$$(pkg-config --exists libpcsclite 2>/dev/null
 # Timings and limits that go test needs: PC/SC and Vault tests take a minute.
 TESTFLAGS ?= -timeout 15m
 
-.PHONY: demo test check programs fmt vet static shell race tidy docs vulnerabilities airgap fuzz clean setup-demo setup-test setup-check
+.PHONY: demo test check programs fmt vet static shell race tidy docs vulnerabilities airgap fuzz mutants killpoints clean setup-demo setup-test setup-check
 
 demo: setup-demo
 	@$(MAKE) --no-print-directory programs vault
@@ -99,6 +99,14 @@ fuzz:
 			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
 		done; \
 	done
+
+# Removes every check of the trust core, one by one, and writes docs/checks.md.
+mutants:
+	$(GO) run ./tools/mutants
+
+# Kills the online signer at each of its write points: about two minutes.
+killpoints:
+	$(GO) test ./internal/signer -run KillPoints -killpoints=all -timeout 30m
 
 clean:
 	rm -rf build
