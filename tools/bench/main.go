@@ -85,6 +85,12 @@ func all(ctx context.Context, o options, out, log io.Writer) error {
 	for _, r := range b.rows {
 		fmt.Fprintf(out, "%-44s %9d B %9d B wire %5d GETs %4d rounds\n", r.What, r.Bytes, r.Wire, r.Gets, r.Rounds)
 	}
+	if err := b.processor(out); err != nil {
+		return err
+	}
+	if err := publishing(b.world, dir, out); err != nil {
+		return err
+	}
 	return nil
 }
 
