@@ -22,7 +22,8 @@ type ahead struct {
 	slots   chan struct{}
 	running sync.WaitGroup
 	maps    singleflight.Group // one request for a map file that two lookups want
-	caching sync.Mutex         // guards the count of the cached files
+	caching sync.Mutex         // guards cached
+	cached  int                // how many map files the cache has; 0 until they are counted
 }
 
 // An answer is one file, or why it was not had.

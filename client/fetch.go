@@ -8,7 +8,7 @@ import (
 	"github.com/rootward/rootward/roster/digest"
 )
 
-// maxCached is how many of the map's files are kept; then all are dropped.
+// maxCached is about how many of the map's files are kept; then all are dropped.
 const maxCached = 4096
 
 // must is the roster.Fetch for files that must be there. It answers from the
@@ -65,15 +65,20 @@ func (v *View) mapFile(ctx context.Context, d digest.Digest, path string, limit 
 func (v *View) cache(path string, b []byte) error {
 	v.ahead.caching.Lock()
 	defer v.ahead.caching.Unlock()
-	names, err := v.m.dir.names(mapDir)
-	if err != nil {
-		return err
+	if v.ahead.cached == 0 { // counted once a view: other programs' files make little odds
+		names, err := v.m.dir.names(mapDir)
+		if err != nil {
+			return err
+		}
+		v.ahead.cached = len(names)
 	}
-	if len(names) >= maxCached {
+	if v.ahead.cached >= maxCached {
 		if err := v.m.dir.remove(mapDir); err != nil {
 			return err
 		}
+		v.ahead.cached = 0
 	}
+	v.ahead.cached++
 	return v.m.dir.writeCached(path, b)
 }
 
