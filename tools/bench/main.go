@@ -19,6 +19,7 @@ type options struct {
 	packages int
 	seed     uint64
 	hold     time.Duration
+	peers    string
 }
 
 func run(args []string, out, log io.Writer) (code int) {
@@ -27,7 +28,8 @@ func run(args []string, out, log io.Writer) (code int) {
 	f.SetOutput(log)
 	f.IntVar(&o.packages, "packages", 700_000, "packages in the index")
 	f.Uint64Var(&o.seed, "seed", 1, "the seed from which the index is made")
-	f.DurationVar(&o.hold, "hold", 20*time.Millisecond, "how long the server holds each answer, to tell rounds apart")
+	f.DurationVar(&o.hold, "hold", 40*time.Millisecond, "how long the server holds each answer, to tell rounds apart")
+	f.StringVar(&o.peers, "peers", "tools/peers", "the directory of the module that measures go-tuf; empty: leave it out")
 	if err := f.Parse(args); err != nil || f.NArg() > 0 {
 		return 2
 	}
@@ -82,16 +84,21 @@ func all(ctx context.Context, o options, out, log io.Writer) error {
 	if err := b.clients(); err != nil {
 		return err
 	}
-	for _, r := range b.rows {
-		fmt.Fprintf(out, "%-44s %9d B %9d B wire %5d GETs %4d rounds\n", r.What, r.Bytes, r.Wire, r.Gets, r.Rounds)
+	printClients(out, o.packages, b.rows)
+	if o.peers != "" {
+		if err := printPeers(ctx, o.peers, out, log); err != nil {
+			fmt.Fprintf(out, "go-tuf: not measured: %v\n", err)
+		}
 	}
+	printPEP458(out)
 	if err := b.processor(out); err != nil {
 		return err
 	}
 	if err := publishing(b.world, dir, out); err != nil {
 		return err
 	}
-	return nil
+	b.world = nil // two indexes of this size at once are not needed
+	return anchoring(ctx, o, o.packages/14, out)
 }
 
 // quarter lets one package in 14 change, as between two ceremonies.

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// The whole bench over a small index: every part runs, every client verifies,
+// and the rounds of a new user are those that the documents make necessary.
+func TestSmall(t *testing.T) {
+	var out, log bytes.Buffer
+	if code := run([]string{"-packages", "10000", "-peers", "", "-hold", "10ms"}, &out, &log); code != 0 {
+		t.Fatalf("exit %d\n%s", code, log.String())
+	}
+	for _, want := range []string{
+		`new user, median package +\d+ +1\d +\d  reached`,
+		`refresh with nothing new +\d+ +7 +2  reached`,
+		`new snapshot, package has a new release +\d+ +\d+ +\d+  reached`,
+		`processor: [0-9.]+ ms a package over 100 packages`,
+		`snapshot, 1000 changed: \d+ new files`,
+		`anchor check, 10000 packages, 714 changed \(89 new, 142 succeeded, 482 extended, 1 overrides\)`,
+	} {
+		if !regexp.MustCompile(want).MatchString(out.String()) {
+			t.Errorf("the table lacks %q", want)
+		}
+	}
+	if t.Failed() {
+		t.Log("\n" + out.String())
+	}
+}
+
+func TestUsage(t *testing.T) {
+	var out, log bytes.Buffer
+	if code := run([]string{"-packages", "many"}, &out, &log); code != 2 || out.Len() > 0 {
+		t.Errorf("exit %d, stdout %q, want 2 and nothing", code, out.String())
+	}
+	if !strings.Contains(log.String(), "many") {
+		t.Errorf("it said %q, want the bad value named", log.String())
+	}
+}
