@@ -15,7 +15,7 @@ CGO = CGO_ENABLED=$${CGO_ENABLED:-$$(pkg-config --exists libpcsclite 2>/dev/null
 # Timings and limits that go test needs: PC/SC and Vault tests take a minute.
 TESTFLAGS ?= -timeout 15m
 
-.PHONY: demo test check programs fmt vet static shell race tidy docs vulnerabilities airgap fuzz mutants killpoints clean setup-demo setup-test setup-check
+.PHONY: demo test check programs fmt vet static shell race tidy docs vulnerabilities airgap conformance compromise-table bench fuzz mutants killpoints clean setup-demo setup-test setup-check
 
 demo: setup-demo
 	@$(MAKE) --no-print-directory programs vault
@@ -99,6 +99,19 @@ fuzz:
 			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
 		done; \
 	done
+
+# The conformance suite: make conformance CLIENT=./path for another client.
+CLIENT ?= $(BIN)/roster
+conformance: programs
+	$(GO) run ./tools/conformance $(CLIENT)
+
+# Plays each stolen set of keys against the real client.
+compromise-table: programs
+	$(GO) run ./tools/compromise-table
+
+# Cost at the size of a whole package index, beside go-tuf and PEP 458's figures.
+bench:
+	$(GO) run ./tools/bench
 
 # Removes every check of the trust core, one by one, and writes docs/checks.md.
 mutants:
