@@ -198,13 +198,15 @@ func (u *user) tricked(files map[string][]byte, at time.Time, name string, g goa
 		}
 		return code != 0, said, err
 	}
-	var all string
+	var first string
 	for _, version := range g.evil {
 		got, _, said, err := u.get(url, at, g.accept, name, version)
 		if err != nil || string(got) == evilBytes(name, version) {
 			return err == nil, said, err
 		}
-		all = said
+		if first == "" {
+			first = said
+		}
 	}
-	return false, all, nil
+	return false, first, nil
 }

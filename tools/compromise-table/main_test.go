@@ -35,6 +35,13 @@ func load(t *testing.T) []promise {
 	return promises
 }
 
+// No size gives the thief's file away.
+func TestTheThiefsBytesAreAsLong(t *testing.T) {
+	if h, e := len(honestBytes(solo, "1.1")), len(evilBytes(solo, "1.1")); h != e {
+		t.Errorf("the honest file has %d bytes, the thief's %d", h, e)
+	}
+}
+
 // The threat model's table is the one that the promises make.
 func TestThreatModelIsMadeFromThePromises(t *testing.T) {
 	doc, err := os.ReadFile(threatModelFile)

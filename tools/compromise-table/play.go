@@ -24,7 +24,8 @@ type player struct {
 // A result is what one cell came to.
 type result struct {
 	possible bool
-	way      string // how, or what the client said when it refused last
+	way      string   // by which the goal was reached first
+	refusals []string // of each way that did not lead there, what the client said
 	lasts    time.Duration
 	ends     []end
 }
@@ -162,9 +163,7 @@ func (p *player) cell(c compromise, a attack, client string) (r result, err erro
 			return r, fmt.Errorf("%s, %s (%s), %s client: %w", c.id, a.id, w.words, client, err)
 		}
 		if !ok {
-			if !r.possible {
-				r.way = said
-			}
+			r.refusals = append(r.refusals, w.words+": "+firstLine(said))
 			continue
 		}
 		if !r.possible {

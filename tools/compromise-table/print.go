@@ -59,14 +59,14 @@ func (t *tally) add(j job, r result) {
 
 func found(r result) string {
 	if !r.possible {
-		return "refused: " + firstLine(r.way)
+		return "refused in every way"
 	}
 	return fmt.Sprintf("possible (%s) %s; ends: %s", r.way, span(r.lasts), formatEnds(r.ends))
 }
 
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
-	return strings.TrimPrefix(line, "roster: refused: ")
+	return strings.TrimPrefix(line, "roster: ")
 }
 
 // span says how long an attack lasts for a client that is cut off.
@@ -99,6 +99,9 @@ func (t *tally) print(p *promise, row map[string]map[string]result) {
 			for _, client := range clients {
 				if r, played := row[a.id][client]; played {
 					fmt.Fprintf(t.out, "    %s, %s client: %s\n", a.id, client, found(r))
+					for _, said := range r.refusals {
+						fmt.Fprintf(t.out, "      %s\n", said)
+					}
 				}
 			}
 		}

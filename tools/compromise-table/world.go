@@ -62,7 +62,7 @@ func file(name, version string) string { return name + "-" + version + ".tar.gz"
 // The honest and the thief's bytes of a file have one length, so that no size
 // gives a thief away.
 func honestBytes(name, version string) string { return name + " " + version + ", by its makers\n" }
-func evilBytes(name, version string) string   { return name + " " + version + ", by Mallory!!!!\n" }
+func evilBytes(name, version string) string   { return name + " " + version + ", by Mallory!!!\n" }
 
 func clonePackages(all map[string]*rostertest.Package) map[string]*rostertest.Package {
 	c := make(map[string]*rostertest.Package, len(all))
