@@ -18,7 +18,7 @@ func TestSmall(t *testing.T) {
 		`new user, median package +\d+ +1\d +\d  reached`,
 		`refresh with nothing new +\d+ +7 +2  reached`,
 		`new snapshot, package has a new release +\d+ +\d+ +\d+  reached`,
-		`processor: [0-9.]+ ms a package over 100 packages`,
+		`processor: [0-9.]+ ms a package, [0-9.]+ of them in the kernel writing the state, over 100 packages`,
 		`snapshot, 1000 changed: \d+ new files`,
 		`anchor check, 10000 packages, 714 changed \(89 new, 142 succeeded, 482 extended, 1 overrides\)`,
 	} {
