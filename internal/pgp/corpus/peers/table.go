@@ -39,6 +39,9 @@ func accepts(short string) bool { return strings.HasPrefix(short, string(corpus.
 // differs says whether another's outcome is not ours in effect: it accepts what
 // we do not, or the reverse, or counts more than we do.
 func differs(ours Outcome, theirs string) bool {
+	if theirs == "" {
+		return false // not asked
+	}
 	if accepts(theirs) != (ours.Verdict == corpus.Accept) {
 		return true
 	}
@@ -114,6 +117,10 @@ func families(out *bytes.Buffer, r *Record) {
 		}
 		fmt.Fprintf(out, "| %s | %d | %d |", f.Name, len(f.Variants), ours)
 		for _, letters := range r.Families[f.Name] {
+			if letters == "" {
+				fmt.Fprint(out, " not asked |")
+				continue
+			}
 			fmt.Fprintf(out, " %d |", strings.Count(letters, "a"))
 		}
 		fmt.Fprintln(out)
