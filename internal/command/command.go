@@ -111,7 +111,18 @@ func prepare(app *cli.App, env Env, help bool) {
 	app.Suggest = false
 	app.DefaultCommand = ""
 	app.OnUsageError = onUsageError
+	keepSpace(app.Flags)
 	prepareCommands(app.Commands)
+}
+
+// keepSpace has repeated flags take their values as they were given: cli would
+// trim them, and write to another path than the one that was named.
+func keepSpace(flags []cli.Flag) {
+	for _, f := range flags {
+		if s, ok := f.(*cli.StringSliceFlag); ok {
+			s.KeepSpace = true
+		}
+	}
 }
 
 func prepareCommands(commands []*cli.Command) {
@@ -119,6 +130,7 @@ func prepareCommands(commands []*cli.Command) {
 		c.HideHelpCommand = true // or it would take "help" for an argument
 		c.UseShortOptionHandling = false
 		c.OnUsageError = onUsageError
+		keepSpace(c.Flags)
 		if len(c.Subcommands) == 0 && c.CustomHelpTemplate == "" {
 			c.CustomHelpTemplate = cli.CommandHelpTemplate // or it would be shown as a group
 		}

@@ -57,6 +57,17 @@ func run(t *testing.T, err error, line string) (code int, stdout, stderr string)
 	return code, out.String(), errs.String()
 }
 
+// A value is what was typed, spaces and line feeds and all.
+func TestValuesAreNotTrimmed(t *testing.T) {
+	var out, errs bytes.Buffer
+	args := []string{"prog", "--state", " s ", "get", "--package", "a ", "--package", "b\n", "--out", " o"}
+	code := Main(t.Context(), args, Env{Stdout: &out, Stderr: &errs}, testApp(nil))
+	want := `get state=" s " package=["a " "b\n"] out=" o" count=0 quick=false args=[]` + "\n"
+	if code != Done || out.String() != want {
+		t.Errorf("exit %d, %q, %q\nwant %q", code, out.String(), errs.String(), want)
+	}
+}
+
 func TestArgumentsAreUnderstood(t *testing.T) {
 	for _, c := range []struct{ line, want string }{
 		{"--state s get --package a", `get state="s" package=["a"] out="" count=0 quick=false args=[]`},
