@@ -111,7 +111,7 @@ compromise-table: programs
 
 # Cost at the size of a whole package index, beside go-tuf and PEP 458's figures.
 bench:
-	$(GO) run ./tools/bench
+	$(GO) run ./tools/bench -packages 700000 -peers tools/peers
 
 # Removes every check of the trust core, one by one, and writes docs/checks.md.
 mutants:
