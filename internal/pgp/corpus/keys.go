@@ -126,15 +126,15 @@ func (k *Key) certificate(c certificate) []byte {
 		c.flags = 3
 	}
 	id := []byte(k.Name + " <" + k.Name + "@example.org>")
-	hashed := slices.Concat(k.subIssuer(), sub(2, seconds(born)...), sub(27, c.flags), sub(25, 1))
+	hashed := slices.Concat(k.subIssuer(), k.subKeyID(), sub(2, seconds(born)...), sub(27, c.flags), sub(25, 1)) // gpg 2.2 wants the key id of a self-signature
 	if c.expires != 0 {
 		hashed = append(hashed, sub(9, seconds(c.expires)...)...)
 	}
-	self := forgery{key: k, kind: 0x13, hashed: hashed}
+	self := forgery{key: k, kind: 0x13, hash: 10, hashed: hashed} // SHA-512: gpg wants no hash shorter than the curve
 	prefix := slices.Concat(k.hashedForm(), []byte{0xb4}, binary.BigEndian.AppendUint32(nil, uint32(len(id))), id)
 	var revocation []byte
 	if c.revoked {
-		r := forgery{key: k, kind: 0x20, hashed: slices.Concat(k.subIssuer(), sub(2, seconds(signed)...), sub(29, 2))}
+		r := forgery{key: k, kind: 0x20, hash: 10, hashed: slices.Concat(k.subIssuer(), k.subKeyID(), sub(2, seconds(signed)...), sub(29, 2))}
 		revocation = r.packet(k.hashedForm())
 	}
 	return slices.Concat(k.Packet, revocation, frame(tagUserID, id), self.packet(prefix), c.after)

@@ -18,9 +18,6 @@ Verifiers: %s (judging at 2026-01-01), %s, go-crypto %s's openpgp/v2.VerifyArmor
 openpgp.CheckArmoredDetachedSignature ("v1"), both judging at 2026-01-01. gpg and sqv accept where they exit with 0, as a
 script would ask them; the number is that of good signatures reported. v2 and v1 stop at the first good one.
 
-**The gpg column is not evidence yet**: gpg does not take the generated certificates from a keyring file ("Bad public
-key"), so it refuses the honest cases too.
-
 A difference is no bug of theirs by itself: they serve other aims. A stock tool has a keyring and cannot be told which
 keys a document asks for; it reads certificates, which Rootward does not; and it must read what the world has written
 since 1991. The table says what Rootward would have let in had it asked one of them.
