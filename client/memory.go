@@ -238,30 +238,38 @@ func (m *memory) addEarlier(r *roster.Roster, s roster.Signed) error {
 	return nil
 }
 
-func (m *memory) loadOnline() error {
-	names, err := m.dir.names(onlineDir)
+// loadRevocations opens each revocation that a directory holds; the file's
+// name, without its end, is id.
+func (m *memory) loadRevocations(dir, wanted string, open func(s roster.Signed, id string) error) error {
+	names, err := m.dir.names(dir)
 	if err != nil {
 		return err
 	}
 	for _, n := range names {
-		hex, ok := strings.CutSuffix(n, ".json")
+		id, ok := strings.CutSuffix(n, ".json")
 		if !ok {
 			continue
 		}
-		name := onlineDir + "/" + n
+		name := dir + "/" + n
 		s, err := m.dir.readSigned(name, roster.MaxRevocation)
 		if err != nil {
 			return err
 		}
-		id, err := digest.Parse(hex)
-		if err == nil {
-			err = m.openOnline(s, pgp.KeyID(id))
-		}
-		if err != nil {
-			return damaged(m.dir.file(name), "it is not a revocation of an online key", err)
+		if err := open(s, id); err != nil {
+			return damaged(m.dir.file(name), wanted, err)
 		}
 	}
 	return nil
+}
+
+func (m *memory) loadOnline() error {
+	return m.loadRevocations(onlineDir, "it is not a revocation of an online key", func(s roster.Signed, hex string) error {
+		id, err := digest.Parse(hex)
+		if err != nil {
+			return err
+		}
+		return m.openOnline(s, pgp.KeyID(id))
+	})
 }
 
 // openOnline verifies a remembered revocation of an online key.
@@ -302,30 +310,17 @@ func (m *memory) addOnline(rev *roster.Revocation, s roster.Signed) error {
 }
 
 func (m *memory) loadKeys() error {
-	names, err := m.dir.names(keyDir)
-	if err != nil {
-		return err
-	}
-	for _, n := range names {
-		hex, ok := strings.CutSuffix(n, ".json")
-		if !ok {
-			continue
-		}
-		name := keyDir + "/" + n
-		s, err := m.dir.readSigned(name, roster.MaxRevocation)
+	return m.loadRevocations(keyDir, "it is not the revocation that its name says", func(s roster.Signed, hex string) error {
+		rev, err := roster.OpenKeyRevocation(s, m.pin.repository)
 		if err != nil {
 			return err
 		}
-		rev, err := roster.OpenKeyRevocation(s, m.pin.repository)
-		if err == nil && rev.Digest().String() != hex {
-			err = fmt.Errorf("its digest is %s", rev.Digest())
-		}
-		if err != nil {
-			return damaged(m.dir.file(name), "it is not the revocation that its name says", err)
+		if rev.Digest().String() != hex {
+			return fmt.Errorf("its digest is %s", rev.Digest())
 		}
 		m.acceptKey(rev, s)
-	}
-	return nil
+		return nil
+	})
 }
 
 func (m *memory) acceptKey(rev *roster.KeyRevocation, s roster.Signed) {
