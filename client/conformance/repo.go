@@ -37,8 +37,12 @@ type Repo struct {
 	contents map[string]string // of files, by name: what a client should get
 	gone     []string          // names left out of the map
 
-	mu  sync.Mutex
-	log []Request
+	mu     sync.Mutex
+	log    []Request
+	served struct {
+		files  map[string][]byte
+		answer map[string]http.HandlerFunc
+	}
 }
 
 // Open returns a new index, after its first ceremony, and serves it.
@@ -51,8 +55,16 @@ func (s *Stage) Open() *Repo {
 	return r
 }
 
-// takeLog returns the requests since the last call. It also parts what a case
-// writes to Files from what the server reads of them.
+// serve shows what Files and Answer hold now, until the next call: a client may
+// leave a request behind when it ends, and the case goes on to write.
+func (r *Repo) serve() {
+	files, answer := maps.Clone(r.Files), maps.Clone(r.Answer)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.served.files, r.served.answer = files, answer
+}
+
+// takeLog returns the requests since the last call.
 func (r *Repo) takeLog() []Request {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -103,6 +103,9 @@ func (u *User) Run(args ...string) *Result {
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	res := &Result{u: u, command: commandOf(args)}
+	for _, r := range u.s.repos {
+		r.serve()
+	}
 	u.r.takeLog()
 	err := cmd.Run()
 	res.Requests, res.Stderr = u.r.takeLog(), stderr.String()

@@ -68,8 +68,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		return
 	}
 	r.mu.Lock()
-	b, there := r.Files[path]
-	answer := r.Answer[path]
+	b, there := r.served.files[path]
+	answer := r.served.answer[path]
 	log := Request{Path: path, Escaped: strings.TrimPrefix(q.URL.EscapedPath(), "/"+prefix+"/"), Code: http.StatusOK}
 	if !there && answer == nil {
 		log.Code = http.StatusNotFound

@@ -74,6 +74,8 @@ func TestServer(t *testing.T) {
 		a, b := st.Open(), st.Open()
 		a.Put("latest", []byte("1\n"))
 		b.Answer["latest"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }
+		a.serve()
+		b.serve()
 		for _, c := range []struct {
 			url, body string
 			code      int
