@@ -4,7 +4,9 @@
 // that follows; and each is on the disk before [Transcript.Add] returns.
 //
 // A chain alone cannot show that its end was cut off: the digest of the last
-// line ([Transcript.Head]) is what people read aloud and sign.
+// line ([Transcript.Head]) is what people read aloud and sign. [Transcript.Seal]
+// adds the last entry that there will be; witnesses then say of that digest what
+// they saw (see [Statement]).
 //
 // No secret belongs in a transcript, nor anything from which one could be
 // guessed; the package cannot know what is one, so its callers never pass any.
@@ -27,6 +29,9 @@ import (
 
 // MaxLine is the longest entry, in bytes, its line feed included.
 const MaxLine = 1 << 20
+
+// EventSealed is the event of the last entry, after which there is none.
+const EventSealed = "sealed"
 
 // An Entry is one line.
 type Entry struct {
@@ -82,6 +87,25 @@ func (e *BrokenError) Hint() string {
 	return "the transcript was changed: compare it with its printed digests, and stop the ceremony"
 }
 
+// A SealedError says that a transcript was sealed, so that nothing is added.
+type SealedError struct {
+	Path string
+	At   roster.Time
+	Head digest.Digest
+}
+
+func (e *SealedError) Error() string {
+	return fmt.Sprintf("transcript %q was sealed at %s with digest %s: nothing can be added", e.Path, e.At, e.Head)
+}
+
+// ExitCode is 3: refused.
+func (e *SealedError) ExitCode() int { return 3 }
+
+// Hint says what to do next.
+func (e *SealedError) Hint() string {
+	return "what happens after a ceremony is closed belongs into another record, or into a witness's statement"
+}
+
 // Create begins a transcript at a path where there is none.
 func Create(path string) (*Transcript, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o644)
@@ -108,6 +132,9 @@ func Open(path string, at time.Time) (*Transcript, error) {
 	if len(torn) == 0 {
 		return t, nil
 	}
+	if t.Sealed() { // no crash of ours can have left that
+		return nil, errors.Join(&BrokenError{path, len(t.entries) + 1, "there is something after the entry that seals it"}, t.file.Close())
+	}
 	info, err := t.file.Stat()
 	if err == nil {
 		err = t.file.Truncate(info.Size() - int64(len(torn)))
@@ -122,9 +149,23 @@ func Open(path string, at time.Time) (*Transcript, error) {
 }
 
 // Read reads a transcript and checks its chain, without opening it for more. A
-// last line that was cut short is left out.
+// last line that was cut short is left out, unless the one before it seals the
+// transcript: then it is refused.
 func Read(path string) (*Transcript, error) {
-	t, _, err := load(path)
+	t, torn, err := load(path)
+	if err == nil && len(torn) > 0 && t.Sealed() {
+		return nil, &BrokenError{path, len(t.entries) + 1, "there is something after the entry that seals it"}
+	}
+	return t, err
+}
+
+// Parse checks the chain of a transcript that stands in memory; name is what
+// errors call it. A last line that was cut short is refused.
+func Parse(name string, b []byte) (*Transcript, error) {
+	t, torn, err := parse(name, b)
+	if err == nil && len(torn) > 0 {
+		return nil, &BrokenError{name, len(t.entries) + 1, "the line has no end"}
+	}
 	return t, err
 }
 
@@ -136,6 +177,11 @@ func load(path string) (*Transcript, []byte, error) {
 		}
 		return nil, nil, fmt.Errorf("reading the transcript: %w", err)
 	}
+	return parse(path, b)
+}
+
+// parse returns also what follows the last line feed.
+func parse(path string, b []byte) (*Transcript, []byte, error) {
 	t := &Transcript{path: path}
 	for len(b) > 0 {
 		end := bytes.IndexByte(b, '\n')
@@ -154,6 +200,9 @@ func load(path string) (*Transcript, []byte, error) {
 func (t *Transcript) take(line []byte) error {
 	bad := func(format string, args ...any) error {
 		return &BrokenError{t.path, len(t.entries) + 1, fmt.Sprintf(format, args...)}
+	}
+	if t.Sealed() {
+		return bad("it stands after the entry that seals the transcript")
 	}
 	dec := json.NewDecoder(bytes.NewReader(line))
 	dec.DisallowUnknownFields()
@@ -203,9 +252,13 @@ func normal(e Entry) ([]byte, error) {
 }
 
 // Add writes an entry, and returns when it is on the disk. A clock before the
-// last entry's is refused with a [*ClockError].
+// last entry's is refused with a [*ClockError], and any entry after the seal
+// with a [*SealedError].
 func (t *Transcript) Add(at time.Time, step, event string, facts map[string]any) error {
 	e := Entry{Number: len(t.entries) + 1, Previous: roster.Ref{Digest: t.head}, At: roster.At(at), Step: step, Event: event, Facts: facts}
+	if err := t.open(); err != nil {
+		return err
+	}
 	if err := t.CheckClock(at); err != nil {
 		return err
 	}
@@ -223,6 +276,25 @@ func (t *Transcript) Add(at time.Time, step, event string, facts map[string]any)
 		return fmt.Errorf("writing the transcript: %w", err)
 	}
 	return t.take(line)
+}
+
+// Seal adds the last entry, with the event [EventSealed]. [Transcript.Head] is
+// then the digest of the whole, for people to compare and witnesses to sign.
+func (t *Transcript) Seal(at time.Time, step string, facts map[string]any) error {
+	return t.Add(at, step, EventSealed, facts)
+}
+
+// Sealed reports whether the last entry is in.
+func (t *Transcript) Sealed() bool {
+	return len(t.entries) > 0 && t.entries[len(t.entries)-1].Event == EventSealed
+}
+
+// open refuses with a [*SealedError] once the transcript is sealed.
+func (t *Transcript) open() error {
+	if !t.Sealed() {
+		return nil
+	}
+	return &SealedError{t.path, t.entries[len(t.entries)-1].At, t.head}
 }
 
 // CheckClock refuses a time before that of the last entry, with a

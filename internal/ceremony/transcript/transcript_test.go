@@ -166,6 +166,7 @@ func TestTimesOnlyGrow(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"n":1,"previous":"","at":"2026-11-23T12:00:00Z","step":"draft","event":"drafted","facts":{"a":[1,{"b":null}]}}` + "\n"))
 	f.Add([]byte("{}\n"))
+	f.Add([]byte(`{"n":1,"previous":"","at":"2026-11-23T12:00:00Z","step":"close","event":"sealed"}` + "\n"))
 	f.Add([]byte(`{"n":1`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		path := filepath.Join(t.TempDir(), "transcript.jsonl")
@@ -190,8 +191,8 @@ func FuzzRead(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer tr.Close()
-		if err := tr.Add(late, "sign", "signed", nil); err != nil {
-			t.Fatal(err)
+		if err := tr.Add(late, "sign", "signed", nil); (err == nil) == read.Sealed() {
+			t.Fatalf("adding to one that is sealed (%v): %v", read.Sealed(), err)
 		}
 		if again, err := Read(path); err != nil || again.Head() != tr.Head() {
 			t.Errorf("what was added cannot be read: %v", err)
