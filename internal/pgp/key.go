@@ -304,7 +304,8 @@ func nextOID(in []byte) (oid, rest []byte, err error) {
 	if len(in) == 0 || int(in[0]) > len(in)-1 {
 		return nil, nil, errors.New("curve OID is cut short")
 	}
-	return in[1 : 1+in[0]], in[1+in[0]:], nil
+	end := 1 + int(in[0]) // as an int: 255 and one are no byte
+	return in[1:end], in[end:], nil
 }
 
 func materialOf(a Algorithm, numbers []byte) Material {

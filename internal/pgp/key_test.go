@@ -161,6 +161,7 @@ func TestParsePublicKeyRefuses(t *testing.T) {
 		"P-521":                  {key(curveBody(numberECDSA, []byte{0x2b, 0x81, 0x04, 0x00, 0x23}, point521)), "curve has OID 2b81040023"},
 		"secp256k1":              {key(curveBody(numberECDSA, []byte{0x2b, 0x81, 0x04, 0x00, 0x0a}, point256)), "curve has OID 2b8104000a"},
 		"OID cut short":          {key([]byte{4, 0, 0, 0, 0, numberECDSA, 9, 1}), "OID is cut short"},
+		"OID of 255 bytes":       {key(append([]byte{4, 0, 0, 0, 0, numberEdDSA, 255}, make([]byte, 300)...)), "curve has OID 0000"},
 		"no OID":                 {key([]byte{4, 0, 0, 0, 0, numberEdDSA}), "OID is cut short"},
 		"ECDSA on Ed25519":       {key(edited(ed, 5, numberECDSA)), "curve has OID"},
 		"EdDSA on P-256":         {key(edited(p256, 5, numberEdDSA)), "curve has OID"},
