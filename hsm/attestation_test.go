@@ -284,17 +284,22 @@ func TestAdvisories(t *testing.T) {
 		{Firmware{5, 7, 0}, P384, ""},
 		{Firmware{4, 3, 5}, P256, "YSA-2024-03"},
 		{Firmware{5, 4, 3}, RSA3072, ""},
-		{Firmware{4, 2, 5}, RSA2048, ""},
+		{Firmware{3, 9, 9}, RSA2048, ""},
+		{Firmware{4, 2, 4}, RSA2048, "CVE-2017-15361"},
+		{Firmware{4, 4, 1}, RSA2048, ""},
+		{Firmware{4, 4, 2}, RSA2048, "YSA-2019-02"},
+		{Firmware{4, 4, 4}, P384, "YSA-2024-03 YSA-2019-02"},
+		{Firmware{4, 4, 5}, RSA2048, ""},
 		{Firmware{4, 2, 6}, RSA2048, "CVE-2017-15361"},
 		{Firmware{4, 3, 4}, RSA2048, "CVE-2017-15361"},
 		{Firmware{4, 3, 5}, RSA2048, ""},
 	}
 	for _, test := range tests {
-		var got string
+		var ids []string
 		for _, a := range Advisories(test.firmware, test.algorithm) {
-			got += a.ID
+			ids = append(ids, a.ID)
 		}
-		if got != test.want {
+		if got := strings.Join(ids, " "); got != test.want {
 			t.Errorf("%s on firmware %v: %q, want %q", test.algorithm, test.firmware, got, test.want)
 		}
 	}

@@ -32,24 +32,14 @@ type Info struct {
 }
 
 // Answer is what a card says to a question of yes or no.
-type Answer int
+type Answer = hsm.Answer
 
 // The answers.
 const (
-	Unknown Answer = iota // the card does not say
-	No
-	Yes
+	Unknown = hsm.Unknown
+	No      = hsm.No
+	Yes     = hsm.Yes
 )
-
-func (a Answer) String() string {
-	switch a {
-	case No:
-		return "no"
-	case Yes:
-		return "yes"
-	}
-	return "unknown"
-}
 
 func answer(yes bool) Answer {
 	if yes {
@@ -79,15 +69,8 @@ type State struct {
 	Certificate bool
 }
 
-// KeyState is what a card says of the key in slot 9c. Only an attestation
-// proves it.
-type KeyState struct {
-	// Public may be nil if the card does not say.
-	Public      any
-	PINPolicy   hsm.PINPolicy   // 0 where the card does not say
-	TouchPolicy hsm.TouchPolicy // 0 where the card does not say
-	Generated   Answer          // on the card, rather than imported
-}
+// KeyState is what a card says of the key in slot 9c.
+type KeyState = hsm.KeyState
 
 // Secrets are the three secrets of a card. They print as nothing.
 type Secrets struct {

@@ -3,23 +3,21 @@ package piv
 import (
 	"bytes"
 	"fmt"
-	"strings"
 
 	"github.com/rootward/rootward/hsm"
 )
 
-// Check refuses secrets that must not protect a root key: a PIN or PUK that is
-// not 6 to 8 ASCII digits, a factory value, one digit repeated, digits that
-// count up or down, PUK and PIN the same; a management key that is not 24 bytes,
+// Check refuses secrets that must not protect a root key: a PIN or PUK that
+// [hsm.CheckDigits] refuses, PUK and PIN the same; a management key that is not 24 bytes,
 // the factory's, or one byte repeated. It measures no strength beyond this: the
 // management key is random, and the PIN is the keyholder's. The error is a
 // [*hsm.WeakSecretError] and never holds a secret.
 func (s Secrets) Check() error {
-	if reason := weakDigits(s.PIN); reason != "" {
-		return &hsm.WeakSecretError{Secret: hsm.PIN, Reason: reason}
+	if err := hsm.CheckDigits(hsm.PIN, s.PIN); err != nil {
+		return err
 	}
-	if reason := weakDigits(s.PUK); reason != "" {
-		return &hsm.WeakSecretError{Secret: hsm.PUK, Reason: reason}
+	if err := hsm.CheckDigits(hsm.PUK, s.PUK); err != nil {
+		return err
 	}
 	if s.PIN == s.PUK {
 		return &hsm.WeakSecretError{Secret: hsm.PUK, Reason: "it is the same as the PIN"}
@@ -28,25 +26,6 @@ func (s Secrets) Check() error {
 		return &hsm.WeakSecretError{Secret: hsm.ManagementKey, Reason: reason}
 	}
 	return nil
-}
-
-func weakDigits(s string) string {
-	if len(s) < 6 || len(s) > 8 {
-		return fmt.Sprintf("it has %d characters, want 6 to 8 digits", len(s))
-	}
-	for _, c := range []byte(s) {
-		if c < '0' || c > '9' {
-			return "it has a character that is not a digit from 0 to 9"
-		}
-	}
-	const up, down = "01234567890123456789", "98765432109876543210"
-	switch {
-	case strings.Contains(up, s) || strings.Contains(down, s): // the factory's too
-		return "its digits count up or down"
-	case strings.Count(s, s[:1]) == len(s):
-		return "it is one digit repeated"
-	}
-	return ""
 }
 
 func weakKey(k []byte) string {
