@@ -28,7 +28,7 @@ func TestDisturbed(t *testing.T) {
 	onlineKeys(t, in("online-keys.json"), at)
 	provisionBadly(t, in("enrolments"), erin)
 	provision(t, in("enrolments"), erin, frank)
-	plan := "ceremony: disturbed\nact: genesis\nanchor: empty\npolicy: {spare_min: 0}\n" + rosterPlan(1, at, 2, erin, frank)
+	plan := "ceremony: disturbed\nacts: [genesis]\nanchor: empty\npolicy: {spare_min: 0}\n" + rosterPlan(1, at, 2, erin, frank)
 	write(t, in("plan.yaml"), plan)
 
 	write(t, in("bad.yaml"), plan+"treshold: 1\n")

@@ -102,7 +102,7 @@ func TestLife(t *testing.T) {
 	write(t, in("root.pem"), string(cardRoom.AttestationRoot()))
 	onlineKeys(t, in("online-keys.json"), at)
 	provision(t, in("enrolments"), alice, bob, carol, dave)
-	write(t, in("plan-1.yaml"), "ceremony: 1-first\nact: genesis\nanchor: empty\n"+rosterPlan(1, at, 2, alice, bob, carol))
+	write(t, in("plan-1.yaml"), "ceremony: 1-first\nacts: [genesis]\nanchor: empty\n"+rosterPlan(1, at, 2, alice, bob, carol))
 	run(t, nil, "plan", "check", "--plan", in("plan-1.yaml")).must(t, 0)
 	first := run(t, nil, "draft", "--plan", in("plan-1.yaml"), "--record", in("record-1")).must(t, 0).
 		has(t, "This is the FIRST root roster of "+repository, "2 of its 3 keyholders").digest(t)
@@ -117,7 +117,7 @@ func TestLife(t *testing.T) {
 	run(t, nil, "combine", "--record", in("record-1"), "--out", in("out-1")).must(t, 0)
 	run(t, nil, "verify", "--pin", first.String(), in("out-1", "publish")).must(t, 0).has(t, "pinned; signed by Alice, Bob, Carol (wanted 2 of 3)")
 
-	write(t, in("plan-2.yaml"), "ceremony: 2-second\nact: succession\nanchor: keep\nprevious: {directory: out-1/publish, pin: "+first.String()+"}\n"+
+	write(t, in("plan-2.yaml"), "ceremony: 2-second\nacts: [renewal, keyholders]\nanchor: keep\nprevious: {directory: out-1/publish, pin: "+first.String()+"}\n"+
 		rosterPlan(2, at.Add(time.Second), 2, bob, carol, dave))
 	second := run(t, nil, "draft", "--plan", in("plan-2.yaml"), "--record", in("record-2")).must(t, 0).
 		has(t, `REMOVES keyholder "Alice"`, `ADDS keyholder "Dave"`, "The anchor is KEPT").digest(t)

@@ -75,7 +75,7 @@ func (x *indexed) keep() {
 
 // anchoring is the plan that anchors the kept map, with more lines for anchor.
 func (x *indexed) anchoring(more string) string {
-	p := x.plan("succession", int(x.Roster.Version())+1, x.at, "Alice", "Bob", "Carol")
+	p := x.plan("renewal, anchor", int(x.Roster.Version())+1, x.at, "Alice", "Bob", "Carol")
 	p = strings.Replace(p, "attestation_roots: [root.pem]\n", "cards_without_attestation: [Alice, Bob, Carol]\nalgorithms: [P-256]\n", 1)
 	window := fmt.Sprintf("  not_before: %s\n  expires: %s\n", roster.At(rostertest.Epoch), roster.At(rostertest.Epoch.AddDate(3, 0, 0)))
 	begin, end := strings.Index(p, "  not_before:"), strings.Index(p, "keyholders:")

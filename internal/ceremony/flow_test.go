@@ -85,7 +85,7 @@ func TestGenesisAndSuccession(t *testing.T) {
 func TestLeavers(t *testing.T) {
 	s := founded(t, rehearsal)
 	s.enrol("Erin", 1005)
-	plan := s.plan("succession", 2, second, "Carol", "Dave", "Erin") + "anchor: keep\nprevious: {directory: out-1/publish, pin: " + s.pin.String() + "}\n"
+	plan := s.plan("renewal, keyholders", 2, second, "Carol", "Dave", "Erin") + "anchor: keep\nprevious: {directory: out-1/publish, pin: " + s.pin.String() + "}\n"
 	_, err := Build(t.Context(), s.mustLoad(plan, second), rand.Reader)
 	refusedWith(t, err, "throw-away keys")
 	refusedWith(t, err, "quorum of roster version 1 not met")
@@ -110,7 +110,7 @@ func TestOpenedRevocation(t *testing.T) {
 	if err != nil || len(sealed) != 2 {
 		t.Fatal(sealed, err)
 	}
-	plan := s.plan("succession", 2, second, "Alice", "Bob", "Carol") + "anchor: keep\nprevious: {directory: out-1/publish, pin: " + s.pin.String() + "}\n"
+	plan := s.plan("renewal", 2, second, "Alice", "Bob", "Carol") + "anchor: keep\nprevious: {directory: out-1/publish, pin: " + s.pin.String() + "}\n"
 	junk := "out-1/publish/revocations/" + filepath.Base(sealed[0])
 	s.write(junk, []byte("{}"))
 	s.write(junk+".asc", []byte("nothing"))
@@ -127,7 +127,7 @@ func TestOpenedRevocation(t *testing.T) {
 	_, err = Build(t.Context(), s.mustLoad(plan, second), rand.Reader)
 	refusedWith(t, err, "REVOKE-OPENED")
 	id := strings.TrimSuffix(filepath.Base(sealed[0]), ".json")
-	plan = strings.NewReplacer("online-1.json", "online-2.json", "snapshot_floor: 5", "snapshot_floor: 6").Replace(plan) +
+	plan = strings.NewReplacer("[renewal]", "[renewal, online-theft]", "online-1.json", "online-2.json", "snapshot_floor: 5", "snapshot_floor: 6").Replace(plan) +
 		"revoke: [{key: " + id + ", reason: stolen, at: " + roster.At(second).String() + "}]\n"
 	s.begin("record-2", s.mustLoad(plan, second))
 	s.sign("record-2", second, "Alice", "Carol")
@@ -163,7 +163,7 @@ func TestRevokedKeyholder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := s.plan("succession", 2, second, "Bob", "Carol", "Dave") + "anchor: keep\nprevious: {directory: out-1/publish, pin: " + s.pin.String() + "}\n" +
+	plan := s.plan("renewal, keyholders, card-compromised", 2, second, "Bob", "Carol", "Dave") + "anchor: keep\nprevious: {directory: out-1/publish, pin: " + s.pin.String() + "}\n" +
 		"revoke: [{key: " + alice.Key.ID().String() + ", reason: card stolen, at: " + roster.At(second).String() + "}]\n"
 	d := s.begin("record-2", s.mustLoad(plan, second))
 	if r := d.Roster.Root().Revoked; len(r) != 1 || r[0].Key.ID() != alice.Key.ID() || r[0].Reason != "card stolen" {

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -265,9 +266,9 @@ func (s *stage) online(file string) {
 }
 
 // plan gives a plan of the stage's repository, to which a test adds.
-func (s *stage) plan(act string, version int, at time.Time, people ...string) string {
+func (s *stage) plan(acts string, version int, at time.Time, people ...string) string {
 	p := fmt.Sprintf(`ceremony: number-%d
-act: %s
+acts: [%s]
 repository: %s
 roster:
   version: %d
@@ -282,7 +283,7 @@ online_keys:
   not_before: %s
   expires: %s
 keyholders:
-`, version, act, s.repository, version, roster.At(at), roster.At(at.AddDate(1, 0, 0)), roster.At(first.AddDate(0, 0, -1)), roster.At(first.AddDate(4, 0, 0)))
+`, version, acts, s.repository, version, roster.At(at), roster.At(at.AddDate(1, 0, 0)), roster.At(first.AddDate(0, 0, -1)), roster.At(first.AddDate(4, 0, 0)))
 	for _, name := range people {
 		serial := s.cards[name].serial
 		p += fmt.Sprintf("  - {name: %s, card: %d, enrolment: enrolments/%d.json}\n", name, serial, serial)
@@ -402,7 +403,11 @@ func (s *stage) succession(people ...string) *Case {
 		s.t.Fatal(err)
 	}
 	s.write("kept.json", kept)
-	return s.mustLoad(s.plan("succession", 2, second, people...)+fmt.Sprintf(`anchor:
+	acts := "renewal, anchor"
+	if !slices.Equal(people, []string{"Alice", "Bob", "Carol"}) {
+		acts += ", keyholders"
+	}
+	return s.mustLoad(s.plan(acts, 2, second, people...)+fmt.Sprintf(`anchor:
   kept_snapshot: kept.json
   repository: public
   waiting_period: 168h

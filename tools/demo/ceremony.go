@@ -40,7 +40,7 @@ attestation is checked and bound to the key.`)
 	s.say(`
 The plan is the only input that changes what is signed. From it the tool drafts
 root roster 1, with one revocation for each online key, to be sealed.`)
-	if err := s.hold(1, "first", "anchor: empty", ""); err != nil {
+	if err := s.hold(1, "first", "genesis", "anchor: empty", ""); err != nil {
 		return err
 	}
 	s.say(`
@@ -122,10 +122,10 @@ func (k keyholder) answer(prompt, before string) (string, bool, error) {
 	return "", false, fmt.Errorf("the ceremony tool asks what the demo does not know: %q", prompt)
 }
 
-// hold drafts, signs and combines one roster. anchor is the plan's line about
-// it; more are other lines of the plan.
-func (s *stage) hold(n int, name, anchor, more string) error {
-	if err := s.write(s.ceremony(n, "plan.yaml"), s.planText(n, name, anchor, more)); err != nil {
+// hold drafts, signs and combines one roster. acts is what the plan says that it
+// does, anchor the plan's line about that; more are other lines of the plan.
+func (s *stage) hold(n int, name, acts, anchor, more string) error {
+	if err := s.write(s.ceremony(n, "plan.yaml"), s.planText(n, name, acts, anchor, more)); err != nil {
 		return err
 	}
 	record := s.ceremony(n, "record")
@@ -151,10 +151,9 @@ func (s *stage) hold(n int, name, anchor, more string) error {
 	return nil
 }
 
-func (s *stage) planText(n int, name, anchor, more string) string {
-	act, previous := "genesis", ""
+func (s *stage) planText(n int, name, acts, anchor, more string) string {
+	previous := ""
 	if n > 1 {
-		act = "succession"
 		previous = fmt.Sprintf("previous:\n  directory: %s\n  pin: %s\n", s.path("repository"), s.pin)
 	}
 	var people strings.Builder
@@ -163,7 +162,7 @@ func (s *stage) planText(n int, name, anchor, more string) string {
 	}
 	at := s.began.Add(time.Duration(n-1) * time.Second)
 	return fmt.Sprintf(`ceremony: rehearsal-%d-%s
-act: %s
+acts: [%s]
 repository: %s
 roster:
   version: %d
@@ -179,7 +178,7 @@ roster:
   expires: %s
 %s
 attestation_roots: [%s]
-%s`, n, name, act, repository, n, at.Format(time.RFC3339), at.AddDate(1, 0, 0).Format(time.RFC3339), s.floor(n), previous, people.String(),
+%s`, n, name, acts, repository, n, at.Format(time.RFC3339), at.AddDate(1, 0, 0).Format(time.RFC3339), s.floor(n), previous, people.String(),
 		s.onlineKeysFile(), at.Add(-time.Hour).Format(time.RFC3339), at.AddDate(1, 0, 0).Format(time.RFC3339), anchor,
 		s.path("ceremonies", "attestation-root.pem"), more)
 }
@@ -229,7 +228,7 @@ leaves and judges each change by succession, with no word from the signer.`)
 		return err
 	}
 	anchor := fmt.Sprintf("anchor:\n  kept_snapshot: %s\n  repository: %s\n  waiting_period: 0s", kept, copied)
-	if err := s.hold(2, "anchor", anchor, "policy: {waiting_min: 0s}\n"); err != nil {
+	if err := s.hold(2, "anchor", "renewal, anchor", anchor, "policy: {waiting_min: 0s}\n"); err != nil {
 		return err
 	}
 	if _, err := s.operate("adopt", s.ceremony(2, "published", "publish")); err != nil {

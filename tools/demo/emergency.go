@@ -77,7 +77,7 @@ the stolen keys vouched for. Two of three keyholders are enough.`)
 		id := filepath.Base(f)[:64]
 		revoke += fmt.Sprintf("  - {key: %s, reason: stolen from the online signer, at: %s}\n", id, s.began.Format(time.RFC3339))
 	}
-	if err := s.hold(3, "emergency", "anchor: keep", revoke); err != nil {
+	if err := s.hold(3, "emergency", "renewal, online-theft", "anchor: keep", revoke); err != nil {
 		return err
 	}
 	if err := s.serve(); err != nil {

@@ -72,6 +72,9 @@ func parse(b []byte) (*Plan, error) {
 	if err := p.check(); err != nil {
 		return nil, err
 	}
+	if err := p.ofFamily(doc.Content[0]); err != nil {
+		return nil, err
+	}
 	p.fill()
 	return &p, nil
 }
@@ -129,6 +132,9 @@ func strictFields(n *yaml.Node, t reflect.Type) error {
 	var names []string
 	for i := range t.NumField() {
 		name := t.Field(i).Tag.Get("yaml")
+		if name == "-" {
+			continue
+		}
 		fields[name] = t.Field(i).Type
 		names = append(names, name)
 	}
@@ -215,11 +221,20 @@ func (p *Plan) check() error {
 	if !ceremonyName.MatchString(p.Ceremony) {
 		return fmt.Errorf("ceremony is %q, wanted a name of lower-case letters, digits, '-' and '.', such as 2026-11-first", p.Ceremony)
 	}
-	if p.Act != Genesis && p.Act != Succession {
-		return fmt.Errorf("act is %q, wanted %q or %q", p.Act, Genesis, Succession)
+	if err := CheckActs(p.Acts); err != nil {
+		return err
 	}
 	if err := roster.CheckRepository(p.Repository); err != nil {
 		return err
+	}
+	if err := p.common(); err != nil {
+		return err
+	}
+	switch p.Family() {
+	case SealedFamily:
+		return p.missingSealed()
+	case DraftFamily:
+		return p.missingDraft()
 	}
 	if err := p.missing(); err != nil {
 		return err
@@ -228,6 +243,70 @@ func (p *Plan) check() error {
 	for _, a := range p.Algorithms {
 		if !slices.Contains(known, a) {
 			return fmt.Errorf("algorithms has %q, wanted some of %v", a, known)
+		}
+	}
+	return nil
+}
+
+// common looks at what plans of every family have.
+func (p *Plan) common() error {
+	for i, w := range p.Roles.Witnesses {
+		if w.Name == "" {
+			return fmt.Errorf("roles.witnesses %d wants name", i+1)
+		}
+		if w.Certificate == "" && !w.SHA256.IsZero() {
+			return fmt.Errorf("roles.witnesses %d has sha256 without certificate", i+1)
+		}
+	}
+	for i, s := range p.SwitchedOff {
+		if s.Check == "" || s.Reason == "" || s.ApprovedBy == "" {
+			return fmt.Errorf("switched_off %d wants check, reason and approved_by", i+1)
+		}
+	}
+	return nil
+}
+
+func (p *Plan) missingSealed() error {
+	s := p.Sealed
+	if s == nil || s.Directory == "" || s.Reason == "" {
+		return errors.New("sealed wants directory and reason")
+	}
+	if opens := p.Does(OpenRevocations); opens != (len(s.Open) > 0) {
+		return fmt.Errorf("sealed.open has %d keys, wanted at least one to open, and none to destroy", len(s.Open))
+	}
+	return p.missingPrevious()
+}
+
+func (p *Plan) missingDraft() error {
+	if a := p.Abandon; a == nil || a.Record == "" || a.Draft.IsZero() || a.Reason == "" {
+		return errors.New("abandon wants record, draft and reason")
+	}
+	return nil
+}
+
+func (p *Plan) missingPrevious() error {
+	if p.Previous.Directory == "" || p.Previous.Pin.IsZero() {
+		return errors.New("previous wants directory and pin: the chain of rosters, and the digest of the first from another source than that chain")
+	}
+	return nil
+}
+
+// families says which keys a plan of each family may have, where not all.
+var families = map[Family][]string{
+	SealedFamily: {"ceremony", "acts", "repository", "program", "roles", "outputs", "previous", "switched_off", "policy", "sealed"},
+	DraftFamily:  {"ceremony", "acts", "repository", "program", "roles", "outputs", "switched_off", "policy", "abandon"},
+}
+
+// ofFamily refuses keys that say nothing in a plan of this family.
+func (p *Plan) ofFamily(doc *yaml.Node) error {
+	for i := 0; i < len(doc.Content); i += 2 {
+		key := doc.Content[i]
+		allowed, narrow := families[p.Family()]
+		if narrow && !slices.Contains(allowed, key.Value) {
+			return fmt.Errorf("line %d: key %q has no place in a plan of act %s, wanted some of: %s", key.Line, key.Value, p.Acts[0], strings.Join(allowed, ", "))
+		}
+		if !narrow && (key.Value == "sealed" || key.Value == "abandon") {
+			return fmt.Errorf("line %d: key %q has no place in a plan that makes a roster", key.Line, key.Value)
 		}
 	}
 	return nil
@@ -272,8 +351,10 @@ func (p *Plan) missing() error {
 			return fmt.Errorf("revoke %d wants key, reason and at", i+1)
 		}
 	}
-	if p.Act == Succession && (p.Previous.Directory == "" || p.Previous.Pin.IsZero()) {
-		return errors.New("previous wants directory and pin: the chain of rosters, and the digest of the first from another source than that chain")
+	if !p.Does(Genesis) {
+		if err := p.missingPrevious(); err != nil {
+			return err
+		}
 	}
 	if n := p.Anchor.New; n != nil && (n.KeptSnapshot == "" || n.Repository == "" || !n.WaitingPeriod.Set) {
 		return errors.New("anchor wants kept_snapshot, repository and waiting_period")

@@ -22,27 +22,24 @@ import (
 // MaxPlan is the longest plan, in bytes.
 const MaxPlan = 1 << 20
 
-// An Act is what a ceremony does.
-type Act string
-
-// The acts.
-const (
-	Genesis    Act = "genesis"    // the first roster: all its keyholders sign, the anchor is the empty map
-	Succession Act = "succession" // the next roster, whatever changes in it
-)
-
 // A Plan is what the file says. The zero value of an optional field means that
 // it was left out, and [Parse] has then put the default in its place.
+//
+// Which fields a plan may have depends on its family: one that makes a roster
+// has all but Sealed and Abandon; the others have only those that say so.
 type Plan struct {
-	Ceremony   string   `yaml:"ceremony"` // the ceremony's name, such as 2026-11-first
-	Act        Act      `yaml:"act"`
+	Ceremony   string   `yaml:"ceremony"` // the ceremony's name, such as 2026-11-first; any family
+	Acts       []Act    `yaml:"acts"`     // at least one; any family
 	Repository string   `yaml:"repository"`
+	Program    Digest   `yaml:"program"` // SHA-256 of the ceremony program; any family
+	Roles      Roles    `yaml:"roles"`   // any family
+	Outputs    Outputs  `yaml:"outputs"` // any family
 	Roster     Roster   `yaml:"roster"`
-	Previous   Previous `yaml:"previous"` // succession only
+	Previous   Previous `yaml:"previous"` // not at genesis; sealed family too
 
 	Keyholders []Keyholder `yaml:"keyholders"`
-	// Outgoing are keyholders of the previous roster who leave and yet sign,
-	// because its threshold wants them.
+	// Outgoing are keyholders of the previous roster whose keys leave, and who
+	// yet sign with them, because its threshold wants them.
 	Outgoing []Keyholder `yaml:"outgoing"`
 
 	OnlineKeys  OnlineKeys  `yaml:"online_keys"`
@@ -58,6 +55,59 @@ type Plan struct {
 	AcceptedAdvisories      []string        `yaml:"accepted_advisories"`       // such as YSA-2024-03
 	Algorithms              []hsm.Algorithm `yaml:"algorithms"`
 	Policy                  Policy          `yaml:"policy"`
+	SwitchedOff             []SwitchedOff   `yaml:"switched_off"` // any family
+
+	Sealed  *Sealed     `yaml:"sealed"`  // sealed family only
+	Abandon *Abandoning `yaml:"abandon"` // draft family only
+
+	// Act is Genesis or Succession, for readers that know no others.
+	Act Act `yaml:"-"`
+}
+
+// Succession stands in [Plan.Act] for every roster but the first.
+const Succession Act = "succession"
+
+// Roles are who is in the room besides the keyholders.
+type Roles struct {
+	Administrator string    `yaml:"administrator"`
+	Witnesses     []Witness `yaml:"witnesses"`
+}
+
+// A Witness watches, and signs the record with an OpenPGP key of their own.
+type Witness struct {
+	Name        string `yaml:"name"`
+	Certificate string `yaml:"certificate"` // a file with the witness's OpenPGP certificate
+	SHA256      Digest `yaml:"sha256"`      // of it; may be left out
+}
+
+// Outputs are folders that the ceremony makes.
+type Outputs struct {
+	Record    string `yaml:"record"`    // the ceremony's own folder
+	Published string `yaml:"published"` // what goes out
+}
+
+// A SwitchedOff is a check that has no say in this ceremony. It is run and
+// shown all the same.
+type SwitchedOff struct {
+	Check      string `yaml:"check"`
+	Reason     string `yaml:"reason"`
+	ApprovedBy string `yaml:"approved_by"` // somebody whom the plan names
+}
+
+// Sealed says which revocations, signed in advance, are opened or destroyed.
+type Sealed struct {
+	Directory string `yaml:"directory"` // what was in the envelope
+	// Open are the ids of the online keys whose revocations are to be
+	// published; for open-revocations only.
+	Open   []Digest `yaml:"open"`
+	Reason string   `yaml:"reason"`
+}
+
+// Abandoning says which draft is to be destroyed.
+type Abandoning struct {
+	Record string `yaml:"record"` // the folder of the ceremony that has the draft
+	Draft  Digest `yaml:"draft"`  // the roster's digest
+	Reason string `yaml:"reason"`
 }
 
 // Roster is what the new roster says of itself.
@@ -170,6 +220,9 @@ const (
 
 // fill puts the defaults in place of what was left out.
 func (p *Plan) fill() {
+	if p.Act = Succession; p.Does(Genesis) {
+		p.Act = Genesis
+	}
 	if p.RevocationReason == "" {
 		p.RevocationReason = DefaultRevocationReason
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 const good = `ceremony: 2026-11-second
-act: succession
+acts: [renewal, anchor]
 repository: packages.example
 roster:
   version: 2
@@ -115,15 +115,19 @@ func TestParseRefuses(t *testing.T) {
 		{"issued: 2026-11-23T12:00:00Z", "issued: 2026-11-23", `line 6: time "2026-11-23"`},
 		{"issued: 2026-11-23T12:00:00Z", "issued: 2026-11-23T12:00:00+01:00", `line 6: time`},
 		{"pin: aaaa", "pin: aaa", "line 13: digest has 63 characters"},
-		{"act: succession", "act: renewal", `act is "renewal"`},
-		{"act: succession\n", "", `act is ""`},
+		{"acts: [renewal, anchor]", "acts: [renewals]", `acts has "renewals", wanted some of`},
+		{"acts: [renewal, anchor]", "acts: [renewal, renewal]", `acts has "renewal" twice`},
+		{"acts: [renewal, anchor]", "acts: [renewal, genesis]", `acts has "genesis" with others, wanted it alone`},
+		{"acts: [renewal, anchor]", "acts: [abandon, renewal]", `acts has "abandon" with others`},
+		{"acts: [renewal, anchor]", "act: renewal", `unknown key "act"`},
+		{"acts: [renewal, anchor]\n", "", "acts is missing"},
 		{"repository: packages.example", "repository: Packages", "repository is"},
 		{"ceremony: 2026-11-second", "ceremony: ../x", `ceremony is "../x"`},
 		{"  expires: 2027-11-23T12:00:00Z\n", "", "roster.expires is missing"},
 		{"  file: online-keys.json\n", "", "online_keys and standby_keys want file"},
 		{"reason: lost, ", "", "revoke 1 wants key, reason and at"},
 		{good, "", "the file is empty"},
-		{good, good + "---\nact: genesis\n", "a second document"},
+		{good, good + "---\nacts: [genesis]\n", "a second document"},
 		{good, good + "minimum_firmware: 5.7\n", fmt.Sprintf(`line %d: firmware is "5.7"`, after)},
 		{good, good + "algorithms: [Ed25519]\n", `algorithms has "Ed25519"`},
 		{good, good + "standby_keys: {file: standby.json}\n", "online_keys and standby_keys want file"},
