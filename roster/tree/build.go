@@ -2,8 +2,6 @@ package tree
 
 import (
 	"cmp"
-	"encoding/binary"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -15,111 +13,127 @@ import (
 // give the same root and the same files.
 //
 // Each node and bucket is passed to emit once, children before their parent,
-// the root last; file is valid only during the call. With emit nil, Build only
+// the root last, always in the same order and by the goroutine that called
+// Build; file is valid only during the call. With emit nil, Build only
 // computes. An error of emit ends the work and is returned as it is. Leaves
 // that cannot stand in a map, two leaves of one name, and more than MaxLines
 // names that share MaxDepth digits are refused before anything is emitted.
 //
-// Build does not change leaves. It needs 16 bytes of memory a leaf.
+// Build does not change leaves, and they must not change while it runs. It
+// works on as many processors as Go may use, and needs 24 bytes of memory a
+// leaf, and a few megabytes.
 func Build(leaves []Leaf, emit func(d digest.Digest, file []byte) error) (root digest.Digest, size uint64, err error) {
 	places, err := arrange(leaves, Position)
 	if err != nil {
 		return digest.Digest{}, 0, err
 	}
-	if emit == nil {
-		emit = func(digest.Digest, []byte) error { return nil }
-	}
 	b := &builder{leaves: leaves, emit: emit}
-	root, err = b.subtree(places, 0)
+	if len(places) > share {
+		b.parts = b.makeParts(places)
+		defer b.parts.stop()
+	}
+	root, err = b.subtree(places, "")
 	if err != nil {
 		return digest.Digest{}, 0, err
 	}
 	return root, uint64(len(leaves)), nil
 }
 
-// A place is a leaf's index and the first MaxDepth digits of its position,
-// which are all that the shape of a map can depend on.
-type place struct {
-	key uint64
-	at  int
-}
-
-// arrange checks the leaves and returns their places in the order of the map,
-// and in the order of names where the keys are equal. The position of a name
-// is an argument so that a test can make names collide.
-func arrange(leaves []Leaf, position func(name string) digest.Digest) ([]place, error) {
-	places := make([]place, len(leaves))
-	for i := range leaves {
-		if err := leaves[i].Check(); err != nil {
-			return nil, err
-		}
-		p := position(leaves[i].Name)
-		places[i] = place{binary.BigEndian.Uint64(p[:MaxDepth/2]), i}
-	}
-	slices.SortFunc(places, func(a, b place) int {
-		if c := cmp.Compare(a.key, b.key); c != 0 {
-			return c
-		}
-		return strings.Compare(leaves[a.at].Name, leaves[b.at].Name)
-	})
-	for i := 1; i < len(places); i++ {
-		if a, b := places[i-1].at, places[i].at; leaves[a].Name == leaves[b].Name {
-			return nil, fmt.Errorf("package %s has two leaves; want one", leaves[a].Name)
-		}
-		if i >= MaxLines && places[i].key == places[i-MaxLines].key {
-			return nil, fmt.Errorf("package %s: %d names share the first %d digits of their positions; want at most %d",
-				leaves[places[i].at].Name, MaxLines+1, MaxDepth, MaxLines)
-		}
-	}
-	return places, nil
-}
-
-// A builder makes the files of one map.
+// A builder makes the files of one map, or of one subtree.
 type builder struct {
 	leaves []Leaf
-	emit   func(digest.Digest, []byte) error
-	buf    []byte  // the file in the making; reused
-	few    []place // the places of a bucket, sorted by name; reused
-	prefix [MaxDepth]byte
+	emit   func(digest.Digest, []byte) error // nil: nobody wants the files
+	parts  *parts                            // who makes the subtrees of at most share leaves; nil: this builder
+	buf    []byte                            // the file in the making; reused
+	few    []named                           // the leaves of a bucket; reused
+
+	touched byte // so that touch is not for nothing
 }
 
-// subtree makes the files of the given places, which share their first depth
-// digits, and returns the digest of the topmost.
-func (b *builder) subtree(places []place, depth int) (digest.Digest, error) {
+// subtree makes the files of the given places, which share the digits of
+// prefix, and returns the digest of the topmost. This is the rule by which a
+// map has its shape.
+func (b *builder) subtree(places []place, prefix string) (digest.Digest, error) {
+	if b.parts != nil && len(places) <= share {
+		return b.parts.next(b.emit)
+	}
 	if len(places) <= MaxLines {
-		return b.bucket(places, depth)
+		return b.bucket(places, prefix)
 	}
 	var n Node
-	shift := 4 * (MaxDepth - 1 - depth)
-	for i := range n {
-		end, _ := slices.BinarySearchFunc(places, uint64(i)+1, func(p place, want uint64) int {
-			return cmp.Compare(p.key>>shift&15, want)
-		})
-		b.prefix[depth] = digits[i]
-		d, err := b.subtree(places[:end], depth+1)
+	for i, child := range children(places, len(prefix)) {
+		d, err := b.subtree(child, prefix+digits[i:i+1])
 		if err != nil {
 			return digest.Digest{}, err
 		}
-		n[i], places = d, places[end:]
+		n[i] = d
 	}
-	b.buf = AppendNode(b.buf[:0], string(b.prefix[:depth]), &n)
+	b.buf = AppendNode(b.buf[:0], prefix, &n)
 	return b.file()
 }
 
-func (b *builder) bucket(places []place, depth int) (digest.Digest, error) {
-	b.few = append(b.few[:0], places...)
-	slices.SortFunc(b.few, func(x, y place) int {
-		return strings.Compare(b.leaves[x.at].Name, b.leaves[y.at].Name)
+// children yields the places below each of the sixteen digits at depth.
+func children(places []place, depth int) func(yield func(int, []place) bool) {
+	shift := 4 * (MaxDepth - 1 - depth)
+	return func(yield func(int, []place) bool) {
+		for i := range fanout {
+			end, _ := slices.BinarySearchFunc(places, uint64(i)+1, func(p place, want uint64) int {
+				return cmp.Compare(p.key>>shift&15, want)
+			})
+			if !yield(i, places[:end]) {
+				return
+			}
+			places = places[end:]
+		}
+	}
+}
+
+// A named is a leaf with the first bytes of its name, which nearly always
+// settle a comparison. To read them for all leaves of a bucket before any is
+// compared lets the processor wait for many of the leaves at once, which lie
+// all over the memory.
+type named struct {
+	first uint64
+	leaf  *Leaf
+}
+
+func (b *builder) bucket(places []place, prefix string) (digest.Digest, error) {
+	b.few = b.few[:0]
+	for _, p := range places {
+		l := &b.leaves[p.at]
+		b.few = append(b.few, named{firstBytes(l.Name), l})
+	}
+	slices.SortFunc(b.few, func(x, y named) int {
+		if c := cmp.Compare(x.first, y.first); c != 0 {
+			return c
+		}
+		return strings.Compare(x.leaf.Name, y.leaf.Name)
 	})
-	b.buf = header(b.buf[:0], bucketKind, string(b.prefix[:depth]))
-	for _, p := range b.few {
-		b.buf = b.leaves[p.at].Append(b.buf)
+	b.buf = header(b.buf[:0], bucketKind, prefix)
+	for _, n := range b.few {
+		b.buf = n.leaf.append(b.buf)
 	}
 	return b.file()
+}
+
+// firstBytes orders names as their first eight bytes do. A name that is
+// shorter is as if zeros followed, which no name has.
+func firstBytes(name string) (n uint64) {
+	if len(name) >= 8 { // one load
+		return uint64(name[0])<<56 | uint64(name[1])<<48 | uint64(name[2])<<40 | uint64(name[3])<<32 |
+			uint64(name[4])<<24 | uint64(name[5])<<16 | uint64(name[6])<<8 | uint64(name[7])
+	}
+	for i := range len(name) {
+		n |= uint64(name[i]) << (56 - 8*i)
+	}
+	return n
 }
 
 // file names the file in the making and passes it on.
 func (b *builder) file() (digest.Digest, error) {
 	d := digest.Sum(b.buf)
+	if b.emit == nil {
+		return d, nil
+	}
 	return d, b.emit(d, b.buf)
 }

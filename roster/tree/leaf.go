@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strconv"
 	"strings"
@@ -75,7 +76,9 @@ func (l Leaf) Check() error {
 //
 // The list digest is '-' while the package is unsigned. Append does not check
 // l; see [Leaf.Check].
-func (l Leaf) Append(b []byte) []byte {
+func (l Leaf) Append(b []byte) []byte { return l.append(b) }
+
+func (l *Leaf) append(b []byte) []byte {
 	b = append(b, l.Name...)
 	b = append(b, ' ')
 	b = append(b, l.Status...)
@@ -85,13 +88,29 @@ func (l Leaf) Append(b []byte) []byte {
 	if l.List.IsZero() {
 		b = append(b, '-')
 	} else {
-		b = l.List.Append(b)
+		b = appendHex(b, &l.List)
 	}
 	b = append(b, ' ')
 	b = strconv.AppendUint(b, l.IndexLength, 10)
 	b = append(b, ' ')
-	b = l.Index.Append(b)
+	b = appendHex(b, &l.Index)
 	return append(b, '\n')
+}
+
+// appendHex appends what d.Append does, eight digits at a time: a map of an
+// index has some million digests.
+func appendHex(b []byte, d *digest.Digest) []byte {
+	const each = 0x0101010101010101 // 1 in each of eight bytes
+	var text [2 * digest.Size]byte
+	for i := 0; i < digest.Size; i += 4 {
+		n := uint64(binary.BigEndian.Uint32(d[i:]))
+		n = (n<<16 | n) & 0x0000ffff0000ffff
+		n = (n<<8 | n) & 0x00ff00ff00ff00ff
+		n = (n<<4 | n) & (0xf * each) // one digit in each byte
+		letters := (n + 6*each) >> 4 & each
+		binary.BigEndian.PutUint64(text[2*i:], n+'0'*each+('a'-'0'-10)*letters)
+	}
+	return append(b, text[:]...)
 }
 
 // String returns the line of l without its line feed.
@@ -110,7 +129,13 @@ func ParseLeaf(line string) (Leaf, error) {
 	if len(f) != 6 {
 		return Leaf{}, fmt.Errorf("leaf line %q has %d fields; want 6 with one space between them", line, len(f))
 	}
-	l := Leaf{Name: f[0], Status: Status(f[1])}
+	// The name is a copy, so that a leaf does not keep its line in memory.
+	l := Leaf{Name: strings.Clone(f[0]), Status: Status(f[1])}
+	for _, s := range []Status{Active, Quarantined, Removed} {
+		if l.Status == s {
+			l.Status = s
+		}
+	}
 	var err error
 	if l.ListVersion, err = parseNumber(f[2]); err != nil {
 		return Leaf{}, fmt.Errorf("leaf line %q: list version: %w", line, err)

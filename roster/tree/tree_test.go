@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -212,13 +213,24 @@ func TestBuildRefuses(t *testing.T) {
 		l := good
 		change(&l)
 		emitted := 0
-		root, size, err := Build(append(testLeaves(100), l), func(digest.Digest, []byte) error { emitted++; return nil })
+		root, size, err := Build(append(testLeaves(5000), l), func(digest.Digest, []byte) error { emitted++; return nil })
 		if err == nil || !root.IsZero() || size != 0 || emitted != 0 {
 			t.Errorf("Build with %s = %s, %d, %v after %d files; want an error and no files", what, root, size, err, emitted)
 		}
 	}
 	if err := good.Check(); err != nil {
 		t.Errorf("the leaf that the others were made of: %v", err)
+	}
+}
+
+// The first bad leaf is named, whichever processor comes to it first.
+func TestBuildNamesTheFirstBadLeaf(t *testing.T) {
+	leaves := testLeaves(5000)
+	for _, i := range []int{4999, 2600, 700} {
+		leaves[i].Status = "odd"
+		if _, _, err := Build(leaves, nil); err == nil || !strings.Contains(err.Error(), "package "+leaves[i].Name+":") {
+			t.Errorf("Build = %v; want the error of %s", err, leaves[i].Name)
+		}
 	}
 }
 
@@ -248,39 +260,94 @@ func TestBuildReturnsTheErrorOfEmit(t *testing.T) {
 	}
 }
 
+// The same where the files are made on several processors: nothing is emitted
+// after the error, and nothing hangs.
+func TestBuildReturnsTheErrorOfEmitInALargeMap(t *testing.T) {
+	leaves := testLeaves(5000)
+	_, files := build(t, leaves)
+	full := errors.New("disk full")
+	for _, n := range []int{1, 2, 200, len(files) - 1, len(files)} {
+		calls := 0
+		_, _, err := Build(leaves, func(digest.Digest, []byte) error {
+			if calls++; calls == n {
+				return full
+			}
+			return nil
+		})
+		if !errors.Is(err, full) || calls != n {
+			t.Errorf("emit failed at file %d of %d: Build = %v after %d", n, len(files), err, calls)
+		}
+	}
+}
+
+// plainly makes the map as the package comment describes it and no cleverer,
+// and notes the files in their order.
+func plainly(leaves []Leaf, prefix string, files *[]string) digest.Digest {
+	var file []byte
+	if len(leaves) <= 64 {
+		leaves = slices.SortedFunc(slices.Values(leaves), func(a, b Leaf) int { return strings.Compare(a.Name, b.Name) })
+		file = AppendBucket(nil, prefix, leaves)
+	} else {
+		var n Node
+		for i := range n {
+			at := prefix + fmt.Sprintf("%x", i)
+			var some []Leaf
+			for _, l := range leaves {
+				if strings.HasPrefix(Position(l.Name).String(), at) {
+					some = append(some, l)
+				}
+			}
+			n[i] = plainly(some, at, files)
+		}
+		file = AppendNode(nil, prefix, &n)
+	}
+	*files = append(*files, string(file))
+	return digest.Sum(file)
+}
+
+// Large and small, evenly spread and not, on one processor and on several, a
+// map is the plain one, and its files come in the plain order.
+func TestBuildIsAsPlain(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	uneven := append(leavesWithin(share+1, "a"), leavesWithin(64, "b")...)
+	uneven = append(uneven, leavesWithin(65, "c0")...)
+	for what, leaves := range map[string][]Leaf{
+		"share": testLeaves(share), "share and one": testLeaves(share + 1), "many": testLeaves(5000), "uneven": uneven,
+	} {
+		var want []string
+		root := plainly(leaves, "", &want)
+		for _, processors := range []int{1, 3} {
+			runtime.GOMAXPROCS(processors)
+			var files []string
+			got, _, err := Build(leaves, func(_ digest.Digest, file []byte) error {
+				files = append(files, string(file))
+				return nil
+			})
+			if err != nil || got != root || !slices.Equal(files, want) {
+				t.Errorf("%s, on %d processors: root %s with %d files, %v; want %s with %d, in order", what, processors, got, len(files), err, root, len(want))
+			}
+		}
+	}
+}
+
+// Names that begin alike are told apart by what follows, and a name comes
+// before its continuations.
+func TestBucketSortsNamesThatBeginAlike(t *testing.T) {
+	names := []string{"pack", "pack-a", "package", "package-a", "package-b", "package0", "packageab"}
+	var leaves []Leaf
+	for _, n := range slices.Backward(names) {
+		leaves = append(leaves, testLeaf(n))
+	}
+	root, s := build(t, leaves)
+	got, err := ParseBucket("", s[root]) // which refuses another order
+	if err != nil || len(got) != len(names) {
+		t.Fatalf("the bucket has %d leaves, %v; want %d", len(got), err, len(names))
+	}
+}
+
 func TestPath(t *testing.T) {
 	d := digest.Sum([]byte("abc"))
 	if got := Path(d); got != "map/ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" {
 		t.Errorf("Path = %q", got)
-	}
-}
-
-// One core should build a map at the pace of SHA-256 itself, give or take.
-func BenchmarkBuild100k(b *testing.B) {
-	leaves := testLeaves(100_000)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, _, err := Build(leaves, nil); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-// BenchmarkHash100k hashes the bytes that BenchmarkBuild100k hashes: all names
-// and all files.
-func BenchmarkHash100k(b *testing.B) {
-	leaves := testLeaves(100_000)
-	var files [][]byte
-	for _, l := range leaves {
-		files = append(files, []byte(l.Name))
-	}
-	_, s := build(b, leaves)
-	for _, f := range s {
-		files = append(files, f)
-	}
-	for b.Loop() {
-		for _, f := range files {
-			digest.Sum(f)
-		}
 	}
 }
