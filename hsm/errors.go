@@ -87,9 +87,37 @@ func (e *BlockedError) Error() string {
 // Hint implements [Hinter].
 func (e *BlockedError) Hint() string {
 	if e.Secret == PIN {
-		return "the PUK unblocks the PIN; do so outside the ceremony, or go on without this keyholder"
+		return "the PUK unblocks the PIN (ceremony card unblock); or go on without this keyholder"
 	}
 	return "only a reset of the card's PIV application helps, which destroys its keys"
+}
+
+// A CountError reports that a card takes wrong PINs or PUKs and does not count
+// them, so that they can never be blocked: neither against a thief's guesses nor
+// before a reset.
+type CountError struct {
+	Place
+	Secret Secret
+	Tries  int // left, as the card says each time; -1 where it never said
+}
+
+func (e *CountError) Error() string {
+	if e.Tries < 0 {
+		return fmt.Sprintf("%v: takes any %s for the right one", e.Place, e.Secret)
+	}
+	return fmt.Sprintf("%v: counts no wrong %s, it says each time that %s left", e.Place, e.Secret, areLeft(e.Tries))
+}
+
+// Hint implements [Hinter].
+func (e *CountError) Hint() string {
+	return "its keys cannot be erased by any command: break its chip in front of a witness, and record that"
+}
+
+func areLeft(n int) string {
+	if n == 1 {
+		return "1 try is"
+	}
+	return fmt.Sprintf("%d tries are", n)
 }
 
 // A ManagementKeyError reports that a card refused a management key. Cards do
@@ -166,7 +194,7 @@ func (e *ManyCardsError) Error() string {
 
 // Hint implements [Hinter].
 func (e *ManyCardsError) Hint() string {
-	return "name the card by its serial number, or pull the others out"
+	return "take all but one out, or name the one by its serial number (--serial)"
 }
 
 func serials(all []uint32) string {
@@ -208,7 +236,7 @@ func (e *OccupiedError) Error() string {
 
 // Hint implements [Hinter].
 func (e *OccupiedError) Hint() string {
-	return "use a new card, or reset this one's PIV application outside the ceremony"
+	return "use a new card, or retire what is on this one (ceremony card retire)"
 }
 
 // An ImportedError reports that a slot's key was brought to the card from
@@ -322,3 +350,8 @@ type CardError struct {
 func (e *CardError) Error() string { return fmt.Sprintf("%v: %s: %v", e.Place, e.Doing, e.Err) }
 
 func (e *CardError) Unwrap() error { return e.Err }
+
+// Hint implements [Hinter].
+func (e *CardError) Hint() string {
+	return "repeat the step once; if it fails the same way, set this card aside"
+}

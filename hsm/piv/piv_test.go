@@ -29,21 +29,25 @@ const (
 	cardForeign
 	cardImported
 	cardSecrets
+	cardCustody
+	cardOldCustody
 )
 
 func serial(i int) uint32 { return 11223300 + uint32(i) }
 
 var cards = []room.Card{
-	cardNew:      {Firmware: "5.7.1"},
-	cardOld:      {Firmware: "4.3.5"},
-	cardOnly3DES: {Firmware: "5.7.1", Faults: []vcard.Fault{vcard.Only3DES}},
-	cardMute:     {Firmware: "5.7.1", Faults: []vcard.Fault{vcard.NoAttestation, vcard.NoMetadata}},
-	cardPIN:      {Firmware: "5.7.1"},
-	cardTouch:    {Firmware: "5.7.1"},
-	cardRSA:      {Firmware: "5.7.1"},
-	cardForeign:  {Firmware: "5.7.1", Faults: []vcard.Fault{vcard.NotPIV}},
-	cardImported: {Firmware: "5.7.1"},
-	cardSecrets:  {Firmware: "5.4.3"},
+	cardNew:        {Firmware: "5.7.1"},
+	cardOld:        {Firmware: "4.3.5"},
+	cardOnly3DES:   {Firmware: "5.7.1", Faults: []vcard.Fault{vcard.Only3DES}},
+	cardMute:       {Firmware: "5.7.1", Faults: []vcard.Fault{vcard.NoAttestation, vcard.NoMetadata}},
+	cardPIN:        {Firmware: "5.7.1"},
+	cardTouch:      {Firmware: "5.7.1"},
+	cardRSA:        {Firmware: "5.7.1"},
+	cardForeign:    {Firmware: "5.7.1", Faults: []vcard.Fault{vcard.NotPIV}},
+	cardImported:   {Firmware: "5.7.1"},
+	cardSecrets:    {Firmware: "5.4.3"},
+	cardCustody:    {Firmware: "5.7.1"},
+	cardOldCustody: {Firmware: "4.3.5"},
 }
 
 // shared is the room; why is set when there is none.

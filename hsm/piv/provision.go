@@ -27,14 +27,8 @@ func (c *Card) SetSecrets(old, new Secrets) error {
 		secret hsm.Secret
 		set    func() error
 	}{
-		{hsm.PIN, func() error {
-			err := c.onCard(func(yk *piv.YubiKey) error { return yk.SetPIN(old.PIN, new.PIN) })
-			return explainSecret(c.place(), hsm.PIN, "setting the PIN", err)
-		}},
-		{hsm.PUK, func() error {
-			err := c.onCard(func(yk *piv.YubiKey) error { return yk.SetPUK(old.PUK, new.PUK) })
-			return explainSecret(c.place(), hsm.PUK, "setting the PUK", err)
-		}},
+		{hsm.PIN, func() error { return c.change(hsm.PIN, old.PIN, new.PIN) }},
+		{hsm.PUK, func() error { return c.change(hsm.PUK, old.PUK, new.PUK) }},
 		{hsm.ManagementKey, func() error { return c.setManagementKey(old.ManagementKey, new.ManagementKey) }},
 	}
 	var changed []hsm.Secret

@@ -40,14 +40,15 @@ func weakKey(k []byte) string {
 	return ""
 }
 
-// checkPINForm refuses what cannot be a card's PIN, before the card counts a try.
-func checkPINForm(pin string) error {
-	if len(pin) < 4 || len(pin) > 8 {
-		return fmt.Errorf("PIN has %d characters, want 4 to 8; not sent to the card", len(pin))
+// checkForm refuses what cannot be a card's PIN or PUK, before the card counts a
+// try.
+func checkForm(secret hsm.Secret, value string) error {
+	if len(value) < 4 || len(value) > 8 {
+		return fmt.Errorf("%s has %d characters, want 4 to 8; not sent to the card", secret, len(value))
 	}
-	for _, c := range []byte(pin) {
+	for _, c := range []byte(value) {
 		if c < ' ' || c > '~' {
-			return fmt.Errorf("PIN has a character that is not printable ASCII; not sent to the card")
+			return fmt.Errorf("%s has a character that is not printable ASCII; not sent to the card", secret)
 		}
 	}
 	return nil

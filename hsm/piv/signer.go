@@ -146,7 +146,7 @@ func (s *signer) askPIN() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("asking for the PIN of card %d: %w", c.serial, err)
 	}
-	return pin, checkPINForm(pin)
+	return pin, checkForm(hsm.PIN, pin)
 }
 
 // isNoTouch knows the answers of cards that were not touched in time, once their

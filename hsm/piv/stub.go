@@ -19,6 +19,21 @@ func List() ([]Info, error) { return nil, errNoCgo }
 // Open returns an error: this program was built without PC/SC.
 func Open(uint32) (*Card, error) { return nil, errNoCgo }
 
+// Readers returns an error: this program was built without PC/SC.
+func Readers() ([]string, error) { return nil, errNoCgo }
+
+// ChangePIN returns an error: this program was built without PC/SC.
+func (*Card) ChangePIN(_, _ string) error { return errNoCgo }
+
+// ChangePUK returns an error: this program was built without PC/SC.
+func (*Card) ChangePUK(_, _ string) error { return errNoCgo }
+
+// Unblock returns an error: this program was built without PC/SC.
+func (*Card) Unblock(_, _ string) error { return errNoCgo }
+
+// Reset returns an error: this program was built without PC/SC.
+func (*Card) Reset() error { return errNoCgo }
+
 // Serial is 0.
 func (*Card) Serial() uint32 { return 0 }
 

@@ -11,8 +11,8 @@ import (
 // when it is told to.
 type Fault string
 
-// The faults that a card knows. RefusePIN and BreakPull count: with n, they
-// happen n times. The others are on (above 0) or off (0).
+// The faults that a card knows. RefusePIN, RefusePUK, RefuseNew, PullOnSign and
+// PullOnChange count: with n, they happen n times. The others are on (above 0) or off (0).
 const (
 	RefusePIN     Fault = "refuse-pin"     // take the next n right PINs for wrong ones
 	WithholdTouch Fault = "withhold-touch" // nobody touches: wait for the time-out, then 6600
@@ -23,12 +23,17 @@ const (
 	BadSignature  Fault = "bad-signature"  // signatures come out wrong
 	NoExtensions  Fault = "no-extensions"  // PIV as NIST has it: no command that YubiKeys add
 	NotPIV        Fault = "not-piv"        // no PIV application at all
+	RefusePUK     Fault = "refuse-puk"     // take the next n right PUKs for wrong ones
+	RefuseNew     Fault = "refuse-new"     // refuse the next n new PINs and PUKs, as cards with rules of their own do: 6985
+	PullOnChange  Fault = "pull-on-change" // pulled out when the next n PINs or PUKs are to be set
+	NeverCounts   Fault = "never-counts"   // wrong PINs and PUKs cost no try
+	NoReset       Fault = "no-reset"       // RESET answers 6d00
 	BlockPIN      Fault = "block-pin"      // the PIN's tries are used up, now
 	BlockPUK      Fault = "block-puk"      // the PUK's tries are used up, now
 )
 
 var allFaults = []Fault{RefusePIN, WithholdTouch, PullOnSign, NoAttestation, NoMetadata, Only3DES,
-	BadSignature, NoExtensions, NotPIV, BlockPIN, BlockPUK}
+	BadSignature, NoExtensions, NotPIV, RefusePUK, RefuseNew, PullOnChange, NeverCounts, NoReset, BlockPIN, BlockPUK}
 
 // ParseFault knows the names of the faults; its error lists them.
 func ParseFault(name string) (Fault, error) {

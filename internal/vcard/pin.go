@@ -24,11 +24,17 @@ func (c *Card) try(k *counter, value []byte) int {
 	if err := c.save(); err != nil {
 		return swFault
 	}
-	if subtle.ConstantTimeCompare([]byte(k.Value), value) == 1 && !(k == &c.s.PIN && c.happens(RefusePIN)) {
+	right := subtle.ConstantTimeCompare([]byte(k.Value), value) == 1
+	if k == &c.s.PIN && right && c.happens(RefusePIN) || k == &c.s.PUK && right && c.happens(RefusePUK) {
+		right = false
+	}
+	if right || c.faults[NeverCounts] > 0 {
 		k.Left = k.Max
 		if err := c.save(); err != nil {
 			return swFault
 		}
+	}
+	if right {
 		return swDone
 	}
 	return k.status()
@@ -81,7 +87,7 @@ func (c *Card) changeReference(cmd command) int {
 	if k.Left == 0 {
 		return swBlocked
 	}
-	if !wellFormed(cmd.data[8:]) {
+	if !wellFormed(cmd.data[8:]) || c.happens(RefuseNew) {
 		return swConditions
 	}
 	if sw := c.try(k, cmd.data[:8]); sw != swDone {
@@ -99,7 +105,7 @@ func (c *Card) resetRetry(cmd command) int {
 	if len(cmd.data) != 16 {
 		return swWrongLength
 	}
-	if !wellFormed(cmd.data[8:]) {
+	if !wellFormed(cmd.data[8:]) || c.happens(RefuseNew) {
 		return swConditions
 	}
 	if sw := c.try(&c.s.PUK, cmd.data[:8]); sw != swDone {
@@ -109,6 +115,11 @@ func (c *Card) resetRetry(cmd command) int {
 }
 
 func (c *Card) setSecret(k *counter, value []byte) int {
+	if c.happens(PullOnChange) {
+		c.Pull()
+		c.pulled = true
+		return swFault
+	}
 	k.Value, k.Left = string(value), k.Max
 	k.Default = k == &c.s.PIN && k.Value == factoryPIN || k == &c.s.PUK && k.Value == factoryPUK
 	if err := c.save(); err != nil {
@@ -143,6 +154,9 @@ func (c *Card) setRetries(cmd command) int {
 
 // reset is YubiKeys' RESET: only with PIN and PUK blocked.
 func (c *Card) reset() int {
+	if c.faults[NoReset] > 0 {
+		return swUnknownCommand
+	}
 	if c.s.PIN.Left > 0 || c.s.PUK.Left > 0 {
 		return swConditions
 	}
