@@ -50,7 +50,7 @@ func (r *Record) Abandon(desk Desk, at time.Time) error {
 	if err := r.destroy(fmt.Sprint(now.Facts["digest"])); err != nil {
 		return err
 	}
-	return r.transcript.Add(at, "abandon", eventAbandoned, map[string]any{
+	return r.Note(at, "abandon", eventAbandoned, map[string]any{
 		"digest": now.Facts["digest"], "version": now.Facts["version"], "ceremony": name, "signatures": signed})
 }
 

@@ -1,6 +1,7 @@
 package ceremony
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -40,9 +41,16 @@ type Result struct {
 // clients' own code, and writes it to a new folder, which appears whole or not
 // at all, after what was written was read again and verified again. Too few
 // signatures are refused, and the error names who is missing.
+//
+// An output that is there already is refused, unless it is this one to the last
+// byte and the transcript has not heard of it: then it was written just before
+// an interruption, and is verified and noted.
 func (s *Session) Combine(ctx context.Context, out string, at time.Time) (*Result, error) {
-	if _, err := os.Lstat(out); err == nil {
-		return nil, &RefusedError{Err: &durable.ExistsError{Path: out}, Do: "choose another folder for the output, or move this one away"}
+	_, err := os.Lstat(out)
+	there := err == nil
+	exists := &RefusedError{Err: &durable.ExistsError{Path: out}, Do: "choose another folder for the output, or move this one away"}
+	if there && s.Combined() {
+		return nil, exists
 	}
 	signed, missing, err := s.Signers()
 	if err != nil {
@@ -52,32 +60,64 @@ func (s *Session) Combine(ctx context.Context, out string, at time.Time) (*Resul
 	if err != nil {
 		return nil, err
 	}
-	tmp, err := os.MkdirTemp(filepath.Dir(filepath.Clean(out)), ".tmp-"+filepath.Base(out)+"-*")
-	if err != nil {
-		return nil, fmt.Errorf("making the output: %w", err)
+	switch {
+	case !there:
+		if err := s.writeOutput(ctx, out, files); err != nil {
+			return nil, err
+		}
+	case !s.sameOutput(ctx, out, files):
+		return nil, exists
 	}
-	defer os.RemoveAll(tmp) // gone already if it was renamed
-	if err := os.Chmod(tmp, 0o755); err != nil {
-		return nil, err
-	}
-	if err := writeFiles(tmp, files); err != nil {
-		return nil, fmt.Errorf("writing the output: %w", err)
-	}
-	verified, err := s.reread(ctx, tmp)
+	verified, err := s.reread(ctx, out)
 	if err != nil {
 		return nil, fmt.Errorf("reading the output again: %w", err)
 	}
-	if err := os.Rename(tmp, out); err != nil {
-		return nil, fmt.Errorf("writing the output: %w", err)
-	}
-	if err := durable.SyncDir(filepath.Dir(filepath.Clean(out))); err != nil {
-		return nil, err
-	}
-	err = s.transcript.Add(at, "combine", eventCombined, map[string]any{
+	facts := map[string]any{
 		"digest": verified.Digest().String(), "version": verified.Version(), "signed": signed, "missing": missing,
 		"files": named(outputDigests(files)),
-	})
+	}
+	if there {
+		facts["found"] = "the output was there, whole, after an interruption"
+	}
+	err = s.Note(at, "combine", eventCombined, facts)
 	return &Result{verified, signed, missing, len(s.Draft.Revocations), s.Head()}, err
+}
+
+// writeOutput writes the output to a folder beside, reads and verifies it, and
+// gives it its name.
+func (s *Session) writeOutput(ctx context.Context, out string, files map[string][]byte) error {
+	tmp, err := os.MkdirTemp(filepath.Dir(filepath.Clean(out)), ".tmp-"+filepath.Base(out)+"-*")
+	if err != nil {
+		return fmt.Errorf("making the output: %w", err)
+	}
+	defer os.RemoveAll(tmp) // gone already if it was renamed
+	if err := os.Chmod(tmp, 0o755); err != nil {
+		return err
+	}
+	if err := writeFiles(tmp, files, s.watch); err != nil {
+		return fmt.Errorf("writing the output: %w", err)
+	}
+	if _, err := s.reread(ctx, tmp); err != nil {
+		return fmt.Errorf("reading the output again: %w", err)
+	}
+	if err := s.watch.at("the output's name"); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, out); err != nil {
+		return fmt.Errorf("writing the output: %w", err)
+	}
+	return durable.SyncDir(filepath.Dir(filepath.Clean(out)))
+}
+
+// sameOutput reports whether a folder holds exactly the files.
+func (s *Session) sameOutput(ctx context.Context, out string, files map[string][]byte) bool {
+	folder, err := OpenFolder(out)
+	if err != nil {
+		return false
+	}
+	defer folder.Close()
+	found, err := readAll(ctx, folder)
+	return err == nil && maps.EqualFunc(found, files, bytes.Equal)
 }
 
 // outputDigests are those of the files that are not named by theirs.

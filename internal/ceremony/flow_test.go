@@ -275,7 +275,7 @@ func TestOneDraft(t *testing.T) {
 	for _, part := range parts {
 		os.RemoveAll(s.path("record", part))
 	}
-	files, err := writeParts(s.path("record"), c, other)
+	files, err := (&Record{Dir: s.path("record")}).writeParts(c, other)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -422,8 +422,8 @@ func TestTranscriptTellsAll(t *testing.T) {
 	if _, err := s.combine("record", "out", first); err != nil {
 		t.Fatal(err)
 	}
-	turn := []string{"challenge", "signing", "signed", "signing", "signed", "signing", "signed"}
-	want := slices.Concat([]string{"drafted"}, turn, turn, turn, []string{"combined"})
+	turn := []string{"challenge", "signing", "PIN asked for", "signed", "signing", "signed", "signing", "signed"}
+	want := slices.Concat([]string{"opened", "drafted"}, turn, turn, turn, []string{"combined"})
 	if got := events(t, s, "record"); !slices.Equal(got, want) {
 		t.Errorf("events are %v, want %v", got, want)
 	}

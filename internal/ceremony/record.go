@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,10 +46,25 @@ type Record struct {
 	Dir        string
 	transcript *transcript.Transcript
 	lock       *durable.Held
+	watch      Watch
+	failed     error // of an entry that could not be written: none may follow
+}
+
+// A Watch is called with a few words before each file and each entry that goes
+// to the disk, and after each entry. Its error stops the step as a failing disk
+// would; tests end the program there. A nil Watch watches nothing.
+type Watch func(what string) error
+
+func (w Watch) at(what string) error {
+	if w == nil {
+		return nil
+	}
+	return w(what)
 }
 
 // Events of a transcript that later steps look for.
 const (
+	eventOpened    = "opened"
 	eventDrafted   = "drafted"
 	eventSigning   = "signing"
 	eventSigned    = "signed"
@@ -56,10 +72,37 @@ const (
 	eventAbandoned = "abandoned"
 )
 
+// An Opening says how the record of a ceremony, or of its next draft, begins.
+type Opening struct {
+	Ceremony   string
+	Repository string
+	Version    uint64        // of the roster that is to come; 0 where there is none
+	Plan       digest.Digest // of the plan's exact bytes
+	// Room is set where the steps of the room are held with it: roll call,
+	// clocks, machine, checks, review, close (see package conduct). Without
+	// them the transcript says that they were not held.
+	Room    bool
+	Program digest.Digest // of the program that writes the record; zero if not known
+}
+
+func (o Opening) facts() map[string]any {
+	f := map[string]any{"ceremony": o.Ceremony, "repository": o.Repository, "plan": o.Plan.String(), "room": o.Room}
+	if o.Version > 0 {
+		f["version"] = o.Version
+	}
+	if !o.Program.IsZero() {
+		f["program"] = o.Program.String()
+	}
+	if !o.Room {
+		f["not held"] = "roll call, clocks, machine, review and close: the steps were made by separate commands"
+	}
+	return f
+}
+
 // OpenRecord opens the folder of a ceremony that has begun. The clock must not
 // be before the last entry of its transcript.
 func OpenRecord(ctx context.Context, dir string, at time.Time) (*Record, error) {
-	if _, err := os.Stat(filepath.Join(dir, transcriptName)); errors.Is(err, fs.ErrNotExist) {
+	if !IsRecord(dir) {
 		return nil, refuse("%q is not the folder of a ceremony: it has no %s", dir, transcriptName).do("begin with: ceremony draft")
 	}
 	r := &Record{Dir: dir}
@@ -78,6 +121,69 @@ func OpenRecord(ctx context.Context, dir string, at time.Time) (*Record, error) 
 	return r, nil
 }
 
+// IsRecord reports whether a ceremony has begun in the folder.
+func IsRecord(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, transcriptName))
+	return err == nil
+}
+
+// NewRecord begins the record of a ceremony: a new folder, which appears whole
+// or not at all, or the folder of a ceremony that has no draft, where another
+// opening is noted.
+func NewRecord(ctx context.Context, dir string, o Opening, at time.Time, w Watch) (*Record, error) {
+	if IsRecord(dir) {
+		r, err := OpenRecord(ctx, dir, at)
+		if err != nil {
+			return nil, err
+		}
+		r.watch = w
+		if err = r.noDraft(); err == nil {
+			err = r.Note(at, "open", eventOpened, o.facts())
+		}
+		if err != nil {
+			return nil, errors.Join(err, r.Close())
+		}
+		return r, nil
+	}
+	if _, err := os.Lstat(dir); err == nil {
+		return nil, (&RefusedError{Err: &durable.ExistsError{Path: dir}}).do("name a folder that does not exist, or that of a ceremony whose draft was abandoned")
+	}
+	if err := newFolder(filepath.Clean(dir), o, at, w); err != nil {
+		return nil, fmt.Errorf("making the ceremony's folder: %w", err)
+	}
+	r, err := OpenRecord(ctx, dir, at)
+	if err == nil {
+		r.watch = w
+	}
+	return r, err
+}
+
+// newFolder makes the folder with the first entry of its transcript.
+func newFolder(dir string, o Opening, at time.Time, w Watch) error {
+	if err := w.at("the ceremony's folder"); err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(dir), ".tmp-"+filepath.Base(dir)+"-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp) // gone already if it was renamed
+	if err := os.Chmod(tmp, 0o755); err != nil {
+		return err
+	}
+	t, err := transcript.Create(filepath.Join(tmp, transcriptName))
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(t.Add(at, "open", eventOpened, o.facts()), t.Close(), durable.SyncDir(tmp), w.at("the folder's name")); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, dir); err != nil {
+		return err
+	}
+	return durable.SyncDir(filepath.Dir(dir))
+}
+
 // Close lets go of the folder.
 func (r *Record) Close() error { return errors.Join(r.transcript.Close(), r.lock.Release()) }
 
@@ -87,6 +193,56 @@ func (r *Record) path(elem ...string) string {
 
 // Head is the digest of the transcript so far.
 func (r *Record) Head() digest.Digest { return r.transcript.Head() }
+
+// Entries returns the transcript so far.
+func (r *Record) Entries() []transcript.Entry { return r.transcript.Entries() }
+
+// SetWatch has w called before and after what is written from now on.
+func (r *Record) SetWatch(w Watch) { r.watch = w }
+
+// Note adds an entry to the transcript; it is on the disk when Note returns. No
+// secret belongs in the facts, nor anything from which one could be guessed.
+// After an entry that could not be written, Note writes no more: the next
+// [OpenRecord] finds out what is there.
+func (r *Record) Note(at time.Time, step, event string, facts map[string]any) error {
+	if r.failed != nil {
+		return r.failed
+	}
+	if err := r.transcript.CheckClock(at); err != nil {
+		return err
+	}
+	err := r.watch.at("entry " + event)
+	if err == nil {
+		err = r.transcript.Add(at, step, event, facts)
+	}
+	if err == nil {
+		err = r.watch.at("entry " + event + " written")
+	}
+	if err != nil {
+		r.failed = &UnwrittenError{r.Dir, err}
+		return r.failed
+	}
+	return nil
+}
+
+// An UnwrittenError says that the record could not be written: the disk is full
+// or fails. What was written before is whole.
+type UnwrittenError struct {
+	Dir string
+	Err error
+}
+
+func (e *UnwrittenError) Error() string {
+	return fmt.Sprintf("the record %q cannot be written: %v", e.Dir, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *UnwrittenError) Unwrap() error { return e.Err }
+
+// Hint says what to do next.
+func (e *UnwrittenError) Hint() string {
+	return "make room on the disk, then repeat the command: it goes on after the last entry that is whole"
+}
 
 // current returns the entry of the draft that is being signed, or nil.
 func (r *Record) current() *transcript.Entry {
@@ -102,65 +258,52 @@ func (r *Record) current() *transcript.Entry {
 	return now
 }
 
-// Begin puts a draft with all that it was made of into a new folder, or into
-// one whose draft was abandoned. The folder appears whole or not at all.
-func Begin(ctx context.Context, dir string, c *Case, d *Draft) error {
-	if _, err := os.Stat(filepath.Join(dir, transcriptName)); err == nil {
-		return beginAgain(ctx, dir, c, d)
-	}
-	if _, err := os.Lstat(dir); err == nil {
-		return (&RefusedError{Err: &durable.ExistsError{Path: dir}}).do("name a folder that does not exist, or that of a ceremony whose draft was abandoned")
-	}
-	dir = filepath.Clean(dir)
-	tmp, err := os.MkdirTemp(filepath.Dir(dir), ".tmp-"+filepath.Base(dir)+"-*")
-	if err != nil {
-		return fmt.Errorf("making the ceremony's folder: %w", err)
-	}
-	defer os.RemoveAll(tmp) // gone already if it was renamed
-	if err := os.Chmod(tmp, 0o755); err != nil {
-		return err
-	}
-	files, err := writeParts(tmp, c, d)
-	if err != nil {
-		return err
-	}
-	t, err := transcript.Create(filepath.Join(tmp, transcriptName))
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(t.Add(c.At, "draft", eventDrafted, draftFacts(c, d, files)), t.Close()); err != nil {
-		return err
-	}
-	if err := durable.SyncDir(tmp); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp, dir); err != nil {
-		return fmt.Errorf("making the ceremony's folder: %w", err)
-	}
-	return durable.SyncDir(filepath.Dir(dir))
+// HasDraft reports whether a draft was made and not abandoned since.
+func (r *Record) HasDraft() bool { return r.current() != nil }
+
+// Combined reports whether the draft was combined: it is a roster then.
+func (r *Record) Combined() bool {
+	now := r.current()
+	return now != nil && slices.ContainsFunc(r.transcript.Entries()[now.Number:], func(e transcript.Entry) bool { return e.Event == eventCombined })
 }
 
-// beginAgain drafts once more in a folder whose draft was abandoned.
-func beginAgain(ctx context.Context, dir string, c *Case, d *Draft) (err error) {
-	r, err := OpenRecord(ctx, dir, c.At)
+// noDraft refuses if there is a draft that was not abandoned.
+func (r *Record) noDraft() error {
+	if now := r.current(); now != nil {
+		return refuse("the ceremony in %q has a draft already (%v)", r.Dir, now.Facts["digest"]).
+			do("go on with it, or destroy it first: ceremony abandon --record " + r.Dir)
+	}
+	return nil
+}
+
+// Begin begins a record without the room's steps and puts a draft into it; dir
+// is a new folder, or one whose draft was abandoned.
+func Begin(ctx context.Context, dir string, c *Case, d *Draft) (err error) {
+	o := Opening{Ceremony: c.Plan.Ceremony, Repository: c.Plan.Repository, Version: c.Plan.Roster.Version, Plan: digest.Sum(c.Raw)}
+	r, err := NewRecord(ctx, dir, o, c.At, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	if now := r.current(); now != nil {
-		return refuse("the ceremony in %q has a draft already (%v)", dir, now.Facts["digest"]).
-			do("go on with it, or destroy it first: ceremony abandon --record " + dir)
+	return r.Draft(c, d, c.At)
+}
+
+// Draft puts a draft with all that it was made of into the record. It can be
+// repeated after an interruption, until the transcript says that it is there.
+func (r *Record) Draft(c *Case, d *Draft, at time.Time) error {
+	if err := r.noDraft(); err != nil {
+		return err
 	}
 	for _, part := range parts { // of an earlier attempt that a crash cut short
 		if err := os.RemoveAll(r.path(part)); err != nil {
 			return err
 		}
 	}
-	files, err := writeParts(dir, c, d)
+	files, err := r.writeParts(c, d)
 	if err != nil {
 		return err
 	}
-	return r.transcript.Add(c.At, "draft", eventDrafted, draftFacts(c, d, files))
+	return r.Note(at, "draft", eventDrafted, draftFacts(c, d, files))
 }
 
 // draftFacts are what the transcript says of a draft.
@@ -170,7 +313,7 @@ func draftFacts(c *Case, d *Draft, files map[string]digest.Digest) map[string]an
 		inputs[i] = map[string]any{"what": in.What, "path": in.Path, "sha256": in.Digest.String()}
 	}
 	facts := map[string]any{
-		"ceremony": c.Plan.Ceremony, "act": string(c.Plan.Act), "repository": c.Plan.Repository,
+		"ceremony": c.Plan.Ceremony, "acts": c.Plan.Acts, "repository": c.Plan.Repository,
 		"version": d.Roster.Version(), "digest": d.Roster.Digest().String(),
 		"plan": digest.Sum(c.Raw).String(), "inputs": inputs, "checks": d.Findings,
 		"sentences": d.Sentences(), "files": named(files),
@@ -192,10 +335,10 @@ func named(files map[string]digest.Digest) map[string]string {
 	return all
 }
 
-// writeParts writes what belongs to a draft below dir, and returns the digests
-// of the draft's files by their paths; those of the map are left out, because
-// they are named by their digests.
-func writeParts(dir string, c *Case, d *Draft) (map[string]digest.Digest, error) {
+// writeParts writes what belongs to a draft, and returns the digests of the
+// draft's files by their paths; those of the map are left out, because they are
+// named by their digests.
+func (r *Record) writeParts(c *Case, d *Draft) (map[string]digest.Digest, error) {
 	files := map[string][]byte{planName: c.Raw}
 	for _, h := range c.everybody() {
 		for name, raw := range h.Raw {
@@ -222,7 +365,7 @@ func writeParts(dir string, c *Case, d *Draft) (map[string]digest.Digest, error)
 			digests[path] = digest.Sum(raw)
 		}
 	}
-	return digests, writeFiles(dir, files)
+	return digests, writeFiles(r.Dir, files, r.watch)
 }
 
 // draftFiles are the files of a draft, by their paths in the repository.
@@ -244,9 +387,12 @@ func draftFiles(d *Draft) (map[string][]byte, error) {
 // writeFiles writes new files below dir, and brings them and their directories
 // to the disk. It is for a dir of which nobody knows yet: what a crash leaves
 // half-way is never read.
-func writeFiles(dir string, files map[string][]byte) error {
+func writeFiles(dir string, files map[string][]byte, w Watch) error {
 	made := map[string]bool{dir: true}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := w.at("file " + name); err != nil {
+			return err
+		}
 		path := filepath.Join(dir, filepath.FromSlash(name))
 		if err := makeDirs(filepath.Dir(path), made); err != nil {
 			return err
@@ -302,4 +448,41 @@ func mkdirs(base, dir string) error {
 		}
 	}
 	return nil
+}
+
+// Sealed reports whether the transcript has its last entry.
+func (r *Record) Sealed() bool { return r.transcript.Sealed() }
+
+// Seal writes the last entry of the transcript. [Record.Head] is then the digest
+// of the whole.
+func (r *Record) Seal(at time.Time, step string, facts map[string]any) error {
+	return r.Note(at, step, transcript.EventSealed, facts)
+}
+
+// A Drafted is what a record says of its draft.
+type Drafted struct {
+	Ceremony, Repository string
+	Version              uint64
+	Digest               string // of the roster
+	Combined             bool   // it is a roster
+}
+
+// DraftIn reads what the record in a folder says of its draft: nil if there is
+// none, or if it was abandoned. It neither locks nor changes the folder.
+func DraftIn(dir string) (*Drafted, error) {
+	t, err := transcript.Read(filepath.Join(dir, transcriptName))
+	if err != nil {
+		return nil, err
+	}
+	r := &Record{Dir: dir, transcript: t}
+	now := r.current()
+	if now == nil {
+		return nil, nil
+	}
+	version, err := strconv.ParseUint(fmt.Sprint(now.Facts["version"]), 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("reading the version of the draft in %q: %w", dir, err)
+	}
+	return &Drafted{Ceremony: fmt.Sprint(now.Facts["ceremony"]), Repository: fmt.Sprint(now.Facts["repository"]),
+		Version: version, Digest: fmt.Sprint(now.Facts["digest"]), Combined: r.Combined()}, nil
 }

@@ -54,7 +54,7 @@ func (r *Record) Session(ctx context.Context) (*Session, error) {
 const swapped = "the folder was changed since the draft was made: stop, find out who changed it, and draft anew"
 
 func (s *Session) readChain(ctx context.Context) error {
-	if s.Plan.Act == plan.Genesis {
+	if s.Plan.Does(plan.Genesis) {
 		return nil
 	}
 	folder, err := OpenFolder(s.path(previousName))

@@ -26,7 +26,31 @@ type Signing struct {
 	At   time.Time
 	Rand io.Reader // for the positions of the words that are asked for
 
-	pin string // once a card has signed with it: asked for once a turn
+	// Now, if set, takes At's place: a guided turn lasts minutes.
+	Now func() time.Time
+	// Guided is set by the guided run, which has shown the change already: Sign
+	// says little, and what is typed wrong is asked for again, until it is right
+	// or [StopWord].
+	Guided bool
+	// Touch, if set, is called when the card waits to be touched; what it
+	// returns is called when the wait is over.
+	Touch func() (over func())
+
+	pin       string // once a card has signed with it: asked for once a turn
+	confirmed bool   // words and overrides
+}
+
+// StopWord is what a person types instead of an answer to stop a guided run.
+const StopWord = "stop"
+
+// ErrStopped is the error of a guided step in which somebody typed [StopWord].
+var ErrStopped = errors.New("stopped by somebody in the room")
+
+func (t *Signing) at() time.Time {
+	if t.Now != nil {
+		return t.Now()
+	}
+	return t.At
 }
 
 // Sign has one card sign every document of the draft: the roster, and the
@@ -41,7 +65,11 @@ type Signing struct {
 //
 // A keyholder signs one draft of a version: Sign refuses if the transcript says
 // that this key was asked to sign another that was not abandoned since.
-func (s *Session) Sign(ctx context.Context, t Signing) error {
+func (s *Session) Sign(ctx context.Context, t Signing) error { return s.SignTurn(ctx, &t) }
+
+// SignTurn is Sign for a turn that may be tried again: after a failure, what
+// was confirmed need not be confirmed again; the PIN is asked for again.
+func (s *Session) SignTurn(ctx context.Context, t *Signing) error {
 	h, err := s.holder(t.Card.Serial())
 	if err != nil {
 		return err
@@ -49,7 +77,7 @@ func (s *Session) Sign(ctx context.Context, t Signing) error {
 	if err := s.oneDraft(h); err != nil {
 		return err
 	}
-	todo, err := s.unsigned(h)
+	todo, err := s.Unsigned(h)
 	if err != nil {
 		return err
 	}
@@ -57,25 +85,34 @@ func (s *Session) Sign(ctx context.Context, t Signing) error {
 	if err != nil {
 		return Judge(err)
 	}
-	s.show(t.Desk, h, state, todo)
+	if !t.Guided {
+		s.show(t.Desk, h, state, todo)
+	}
 	if len(todo) == 0 {
 		t.Desk.Say(fmt.Sprintf("%s has signed everything already.", h.Name))
 		return nil
 	}
-	if err := s.confirm(&t, h); err != nil {
-		return err
+	if !t.confirmed {
+		if err := s.confirm(t, h); err != nil {
+			return err
+		}
+		t.confirmed = true
 	}
 	for _, doc := range todo {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		t.Desk.Say("Signing " + doc.Path)
-		if err := s.signOne(&t, h, doc); err != nil {
+		if err := s.signOne(t, h, doc); err != nil {
+			t.pin = ""
 			return Judge(err)
 		}
 	}
 	return nil
 }
+
+// HolderOf finds whose card this is, among those of this ceremony.
+func (s *Session) HolderOf(serial uint32) (*Holder, error) { return s.holder(serial) }
 
 // Wants refuses a card that is not one of this ceremony, before it is opened.
 func (s *Session) Wants(serial uint32) error {
@@ -130,9 +167,9 @@ func (s *Session) documentsOf(h *Holder) []Document {
 	return all[:1]
 }
 
-// unsigned lists the documents that the holder's key has not signed yet, and
+// Unsigned lists the documents that the holder's key has not signed yet, and
 // verifies the signatures over the others.
-func (s *Session) unsigned(h *Holder) ([]Document, error) {
+func (s *Session) Unsigned(h *Holder) ([]Document, error) {
 	var todo []Document
 	for _, doc := range s.documentsOf(h) {
 		asc, err := s.signature(h, doc)
@@ -206,42 +243,102 @@ func purpose(doc Document) string {
 // confirm asks for two words of the digest, chosen by position, and for each
 // override by name. There is no way round it.
 func (s *Session) confirm(t *Signing, h *Holder) error {
-	first, second, err := twoPositions(t.Rand)
-	if err != nil {
+	if err := s.confirmWords(t, h); err != nil || s.Draft.Anchor == nil {
 		return err
-	}
-	d := s.Draft.Roster.Digest()
-	spelt := words.Words(d[:])
-	answer, err := t.Desk.Ask(fmt.Sprintf("Type word %d and word %d of the digest", first+1, second+1))
-	if err != nil {
-		return err
-	}
-	given := strings.Fields(answer)
-	right := len(given) == 2 && strings.EqualFold(given[0], spelt[first]) && strings.EqualFold(given[1], spelt[second])
-	if err := s.note(t.At, "challenge", h, map[string]any{"words": []int{first + 1, second + 1}, "right": right}); err != nil {
-		return err
-	}
-	if !right {
-		return refuse("these are not word %d and word %d of the digest", first+1, second+1).
-			do("compare the digest with the one that was read aloud, then repeat the step")
-	}
-	if s.Draft.Anchor == nil {
-		return nil
 	}
 	for _, o := range s.Draft.Anchor.Overrides {
+		if err := s.approve(t, h, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Session) confirmWords(t *Signing, h *Holder) error {
+	c, err := NewChallenge(s.Draft.Roster.Digest(), t.Rand)
+	if err != nil {
+		return err
+	}
+	for {
+		answer, err := t.Desk.Ask(c.Prompt())
+		if err != nil {
+			return err
+		}
+		stop, right := t.stopped(answer), c.Right(answer)
+		if err := s.note(t.at(), "challenge", h, map[string]any{"words": c.Positions(), "right": right}); err != nil {
+			return err
+		}
+		switch {
+		case right:
+			return nil
+		case stop:
+			return ErrStopped
+		case !t.Guided:
+			return refuse("these are not word %d and word %d of the digest", c.first+1, c.second+1).
+				do("compare the digest with the one that was read aloud, then repeat the step")
+		}
+		t.Desk.Say(c.Wrong())
+	}
+}
+
+// approve asks for the approval of one override.
+func (s *Session) approve(t *Signing, h *Holder, o change.Name) error {
+	for {
 		answer, err := t.Desk.Ask(fmt.Sprintf("OVERRIDES the maintainers of %s: %s. Type the package's name to approve", o.Package, o.Why))
 		if err != nil {
 			return err
 		}
 		approved := strings.TrimSpace(answer) == o.Package
-		if err := s.note(t.At, "override", h, map[string]any{"package": o.Package, "approved": approved}); err != nil {
+		stop := !approved && t.stopped(answer)
+		if err := s.note(t.at(), "override", h, map[string]any{"package": o.Package, "approved": approved}); err != nil {
 			return err
 		}
-		if !approved {
+		switch {
+		case approved:
+			return nil
+		case stop:
+			return ErrStopped
+		case !t.Guided:
 			return refuse("%s has not approved the override of %s", h.Name, o.Package).do("abandon this draft and take the override out of the plan")
 		}
+		t.Desk.Say(fmt.Sprintf("That is not the name %s. Type it to approve, or %s: without this approval nothing is signed.", o.Package, StopWord))
 	}
-	return nil
+}
+
+func (t *Signing) stopped(answer string) bool {
+	return t.Guided && strings.TrimSpace(answer) == StopWord
+}
+
+// A Challenge asks for two words of a digest, so that nobody confirms it by
+// reflex.
+type Challenge struct {
+	spelt         []string
+	first, second int
+}
+
+// NewChallenge draws the positions.
+func NewChallenge(d digest.Digest, rand io.Reader) (Challenge, error) {
+	first, second, err := twoPositions(rand)
+	return Challenge{words.Words(d[:]), first, second}, err
+}
+
+// Prompt is the question.
+func (c Challenge) Prompt() string {
+	return fmt.Sprintf("Type word %d and word %d of the digest", c.first+1, c.second+1)
+}
+
+// Positions are those of the two words, counted from 1.
+func (c Challenge) Positions() []int { return []int{c.first + 1, c.second + 1} }
+
+// Right reports whether the answer is the two words, in order, in any case.
+func (c Challenge) Right(answer string) bool {
+	given := strings.Fields(answer)
+	return len(given) == 2 && strings.EqualFold(given[0], c.spelt[c.first]) && strings.EqualFold(given[1], c.spelt[c.second])
+}
+
+// Wrong is what is said after another answer.
+func (c Challenge) Wrong() string {
+	return fmt.Sprintf("These are not word %d and word %d. Look at the numbers beside the words and try again, or type %s.", c.first+1, c.second+1, StopWord)
 }
 
 // twoPositions draws two different places among the words of a digest.
@@ -265,37 +362,71 @@ func twoPositions(rand io.Reader) (first, second int, err error) {
 // note adds an entry about a keyholder's turn.
 func (s *Session) note(at time.Time, event string, h *Holder, facts map[string]any) error {
 	facts["holder"], facts["card"], facts["key"] = h.Name, h.Card, h.Enrolment.Key.ID().String()
-	return s.transcript.Add(at, "sign", event, facts)
+	return s.Note(at, "sign", event, facts)
+}
+
+// factsOf are what the transcript says of a document that is signed.
+func (s *Session) factsOf(doc Document) map[string]any {
+	return map[string]any{"path": doc.Path, "sha256": doc.Digest().String(),
+		"version": s.Plan.Roster.Version, "roster": s.Draft.Roster.Digest().String()}
 }
 
 // signOne has the card sign one document. That it is about to is in the
 // transcript before the card is asked, so that no signature can come into being
 // without a trace.
 func (s *Session) signOne(t *Signing, h *Holder, doc Document) error {
-	facts := func() map[string]any {
-		return map[string]any{"path": doc.Path, "sha256": doc.Digest().String(),
-			"version": s.Plan.Roster.Version, "roster": s.Draft.Roster.Digest().String()}
-	}
-	if err := s.note(t.At, eventSigning, h, facts()); err != nil {
+	if err := s.note(t.at(), eventSigning, h, s.factsOf(doc)); err != nil {
 		return err
 	}
 	asc, err := s.ask(t, h, doc)
 	if err != nil {
-		e := s.note(t.At, "not signed", h, map[string]any{"path": doc.Path, "why": err.Error()})
+		e := s.note(t.at(), "not signed", h, map[string]any{"path": doc.Path, "why": err.Error()})
 		return errors.Join(err, e)
 	}
 	if err := verifyOne(doc, asc, h); err != nil {
 		return fmt.Errorf("verifying the signature of card %d: %w", h.Card, err)
 	}
 	path := s.signaturePath(h, doc)
-	if err := mkdirs(s.Dir, filepath.Dir(path)); err != nil {
+	if err := errors.Join(mkdirs(s.Dir, filepath.Dir(path)), s.watch.at("signature "+doc.Path)); err != nil {
 		return err
 	}
 	if err := durable.WriteNew(path, asc, 0o644); err != nil {
 		return err
 	}
 	t.Desk.Say("Signed and verified: " + doc.Path)
-	return s.note(t.At, eventSigned, h, facts())
+	return s.note(t.at(), eventSigned, h, s.factsOf(doc))
+}
+
+// Recount notes the signatures by a holder's card that an interruption kept out
+// of the transcript: written and verified, but not said to be.
+func (s *Session) Recount(h *Holder, at time.Time) error {
+	for _, doc := range s.documentsOf(h) {
+		asc, err := s.signature(h, doc)
+		if err != nil {
+			return err
+		}
+		if asc == nil || !s.untold(h, doc) {
+			continue
+		}
+		facts := s.factsOf(doc)
+		facts["found"] = "the signature was there, whole, after an interruption"
+		if err := s.note(at, eventSigned, h, facts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// untold reports whether the last that the transcript says of the holder's
+// signature over the document is that the card was asked for it.
+func (s *Session) untold(h *Holder, doc Document) bool {
+	last := ""
+	for _, e := range s.transcript.Entries() {
+		if e.Facts["key"] == h.Enrolment.Key.ID().String() && e.Facts["sha256"] == doc.Digest().String() {
+			last = e.Event
+		}
+	}
+	return last == eventSigning
 }
 
 // ask gets the signature from the card.
@@ -303,28 +434,50 @@ func (s *Session) ask(t *Signing, h *Holder, doc Document) ([]byte, error) {
 	key := h.Enrolment.Key.PublicKey
 	typed := ""
 	pin := func(tries int) (_ string, err error) {
-		if typed = t.pin; typed == "" {
+		if typed = t.pin; typed != "" {
+			return typed, nil
+		}
+		if err := s.note(t.at(), "PIN asked for", h, map[string]any{"tries left": tries}); err != nil {
+			return "", err
+		}
+		if t.Guided {
+			typed, err = guidedPIN(t.Desk, h, tries)
+		} else {
 			typed, err = askPIN(t.Desk, h, tries)
 		}
 		return typed, err
 	}
-	touch := func() { t.Desk.Say(fmt.Sprintf("TOUCH card %d now.", h.Card)) }
+	over := func() {}
+	touch := func() {
+		if t.Touch != nil {
+			over = t.Touch()
+			return
+		}
+		t.Desk.Say(fmt.Sprintf("TOUCH card %d now.", h.Card))
+	}
 	signer, err := t.Card.Signer(key.Public(), pin, touch)
 	if err != nil {
 		return nil, err
 	}
-	asc, err := pgp.Sign(t.Rand, doc.Raw, key, signer, t.At)
+	asc, err := pgp.Sign(t.Rand, doc.Raw, key, signer, t.at())
+	over()
 	if err == nil {
 		t.pin = typed // it was the right one
 	}
 	return asc, err
 }
 
-// askPIN asks the holder for the PIN; at one try left, only after the holder's
+// oneTryLeft is the question before the last try for a PIN. A card's name is
+// its holder's.
+func oneTryLeft(h *Holder) string {
+	return fmt.Sprintf("ONE TRY LEFT: a wrong PIN blocks card %d. Type the card's name, %s, to go on", h.Card, h.Name)
+}
+
+// askPIN asks the holder for the PIN; at one try left, only after the card's
 // name was typed.
 func askPIN(desk Desk, h *Holder, tries int) (string, error) {
 	if tries == 1 {
-		name, err := desk.Ask(fmt.Sprintf("ONE TRY LEFT: a wrong PIN blocks card %d. Type the holder's name to go on", h.Card))
+		name, err := desk.Ask(oneTryLeft(h))
 		if err != nil {
 			return "", err
 		}
@@ -332,13 +485,38 @@ func askPIN(desk Desk, h *Holder, tries int) (string, error) {
 			return "", refuse("the name that was typed is not %s; the PIN was not asked for", h.Name)
 		}
 	}
-	return desk.Secret(fmt.Sprintf("PIN of card %d (%s), %d tries left", h.Card, h.Name, tries))
+	return desk.Secret(fmt.Sprintf("PIN of card %d (%s), %s left", h.Card, h.Name, triesLeft(tries)))
+}
+
+// guidedPIN is askPIN for a guided run: another name is asked for again.
+func guidedPIN(desk Desk, h *Holder, tries int) (string, error) {
+	for tries == 1 {
+		name, err := desk.Ask(oneTryLeft(h))
+		if err != nil {
+			return "", err
+		}
+		if name = strings.TrimSpace(name); name == h.Name {
+			break
+		}
+		if name == StopWord {
+			return "", ErrStopped
+		}
+		desk.Say(fmt.Sprintf("That is not %s. The PIN was not asked for. Type the name, or %s.", h.Name, StopWord))
+	}
+	return desk.Secret(fmt.Sprintf("PIN of card %d (%s), %s left", h.Card, h.Name, triesLeft(tries)))
+}
+
+func triesLeft(n int) string {
+	if n == 1 {
+		return "1 try"
+	}
+	return fmt.Sprintf("%d tries", n)
 }
 
 // Signers says who has signed all that they are to sign, and who has not.
 func (s *Session) Signers() (signed, missing []string, err error) {
 	for i := range s.Holders {
-		todo, err := s.unsigned(&s.Holders[i])
+		todo, err := s.Unsigned(&s.Holders[i])
 		if err != nil {
 			return nil, nil, err
 		}
