@@ -98,7 +98,7 @@ func (d directory) locked(ctx context.Context, f func() error) (err error) {
 // The error is a [*roster.Error] that says which layer refused; its Stale
 // tells that freshness cannot be established.
 func (c *Client) Refresh(ctx context.Context, at time.Time) (*View, error) {
-	v := &View{client: c, at: at}
+	v := &View{client: c, at: at, ahead: newAhead()}
 	err := c.dir.locked(ctx, func() error { return v.reload(ctx) })
 	if err != nil {
 		return nil, err

@@ -134,33 +134,39 @@ func (d directory) write(name string, data []byte) error {
 	return durable.Replace(d.file(name), data, 0o600)
 }
 
-// writeCached puts a file in its place that is of use only while its digest is
-// right: nothing waits for the disk, so after a loss of power it may be
-// damaged.
-func (d directory) writeCached(name string, data []byte) error {
+// writeCached puts a file in a place where there is none, or none that is
+// whole. It is for what is of use only while its digest is right: nothing waits
+// for the disk, so after a kill or a loss of power it may be damaged. With
+// parents, the directories are looked at and made as needed.
+func (d directory) writeCached(name string, data []byte, parents bool) error {
 	if d.before != nil {
 		if err := d.before(name); err != nil {
 			return err
 		}
 	}
-	if err := d.plain(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if parents {
+		if err := d.plain(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := d.makeParents(name); err != nil {
+			return err
+		}
 	}
-	if err := d.makeParents(name); err != nil {
-		return err
+	f, err := os.OpenFile(d.file(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // follows no link
+	if errors.Is(err, fs.ErrExist) {
+		if err := os.RemoveAll(d.file(name)); err != nil {
+			return err
+		}
+		f, err = os.OpenFile(d.file(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	}
-	f, err := os.CreateTemp(filepath.Dir(d.file(name)), ".tmp-*")
+	if errors.Is(err, fs.ErrNotExist) && !parents {
+		return d.writeCached(name, data, true) // another program has emptied the cache
+	}
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(data)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), d.file(name))
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
+	return errors.Join(err, f.Close())
 }
 
 // makeParents makes the directories of a file that are not there.

@@ -8,7 +8,7 @@
 // [View.Download]. What is refused leaves nothing behind.
 //
 // The directory's layout, each file exactly as it was received but for pin,
-// lock and record:
+// lock and packages:
 //
 //	pin                              "rootward-state/v1 <repository> <version> <digest>"
 //	lock                             held while a program reads and writes here
@@ -17,20 +17,21 @@
 //	revocations/<key>.json(.asc)     of online keys; never removed
 //	key-revocations/<d>.json(.asc)   of maintainers' keys; never removed
 //	snapshots/<f>/<n>-<d>.json(.asc) the remembered snapshot
-//	packages/<h>/record              what is remembered of one package (JSON)
-//	packages/<h>/<d>                 what the record names: its release index, its lists from
-//	                                 the anchored one or version 1 on, and their signatures
+//	packages/<h>                     what is remembered of one package: a line of JSON, and what it
+//	                                 names: the release index, the lists from the anchored one or
+//	                                 version 1 on, and their signatures
 //	map/<d>                          a cache of the map's files; may be removed
 //
 // h is the SHA-256 of the package's name, so that no name from outside reaches
 // the file system; d is a document's digest. f is the version of the roster
 // that last changed snapshot_floor (the pinned one's version if none did): the
-// snapshot, and in a package's record what only the online keys vouched for,
+// snapshot, and in a package's line what only the online keys vouched for,
 // bind only under the floor under which they were remembered.
 //
-// A document is written after its signatures, and a record after the files
-// that it names, each in one step: so a program that is killed leaves a state
-// that was true a moment ago. At every start the rosters and revocations are
+// A document is written after its signatures, and a package's file whole, each
+// in one step: so a program that is killed leaves a state that was true a
+// moment ago. What verified of a package is written at once when its verdict
+// is known, or before a key revocation that came with it. At every start the rosters and revocations are
 // verified anew from the pin. The package trusts the directory for one thing
 // only: that what it remembers is not removed. A file that is damaged is a
 // [*StateError], a fault; symbolic links are not followed.

@@ -17,6 +17,9 @@ import (
 	"github.com/rootward/rootward/roster/digest"
 )
 
+// mostManifests is how many of one version are asked for ahead.
+const mostManifests = 4
+
 // An Authorised is a file that the policy accepts: its package, and the
 // release that settles its bytes. Only [View.Authorise] makes one.
 type Authorised struct {
@@ -51,7 +54,7 @@ func (a *Authorised) Sentence() string {
 // verified for this package, whatever was verified for another.
 func (v *View) Authorise(ctx context.Context, pkg, file string) (*Authorised, error) {
 	var a *Authorised
-	err := v.locked(ctx, func() error {
+	err := v.locked(ctx, false, func() error {
 		p, err := v.openPackage(ctx, pkg)
 		if err != nil {
 			return err
@@ -71,7 +74,7 @@ func (v *View) authorise(ctx context.Context, p *Package, file string) (*Authori
 	if p.Standing == nil {
 		r, err = roster.Unsigned(p.Index, file)
 	} else {
-		v.askManifests(p, file)
+		v.askManifests(p.Standing.List, p.Index, file)
 		r, err = p.Standing.Release(ctx, p.Index, file, v.must)
 	}
 	if err != nil {
@@ -100,22 +103,23 @@ func (v *View) authorise(ctx context.Context, p *Package, file string) (*Authori
 
 // askManifests asks for the first manifests of a file's version, with the
 // signatures of those that the list does not inherit. Most versions have one.
-func (v *View) askManifests(p *Package, file string) {
-	version, err := pypi.VersionOf(file, p.Name)
+func (v *View) askManifests(list *roster.List, x *roster.Index, file string) {
+	name := list.Content().Package
+	version, err := pypi.VersionOf(file, name)
 	if err != nil {
 		return
 	}
 	asked := 0
-	for _, l := range p.Index.Lines() {
+	for _, l := range x.Lines() {
 		if l.Kind != roster.LineManifest || l.Version != version {
 			continue
 		}
-		path := roster.ManifestPath(p.Name, l.Digest)
+		path := roster.ManifestPath(name, l.Digest)
 		v.ask(path, roster.MaxManifest)
-		if !p.Standing.Inherits(l) {
+		if !list.Inherits(l) {
 			v.ask(roster.SignaturePath(path), roster.MaxSignatureFile)
 		}
-		if asked++; asked == parallel/2 {
+		if asked++; asked == mostManifests {
 			return
 		}
 	}

@@ -17,3 +17,6 @@ func (s *HTTPSource) SetWindow(d time.Duration) { s.window = d }
 
 // CheckRedirect is what an HTTPSource asks about each redirect.
 var CheckRedirect = checkRedirect
+
+// HoldAtMost changes how many bytes the view keeps that nobody has taken yet.
+func (v *View) HoldAtMost(bytes int64) { v.ahead.most = bytes }

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rootward/rootward/client"
 	"github.com/rootward/rootward/roster"
@@ -38,6 +40,8 @@ type server struct {
 	URL string
 	// Answer, if set, answers instead where it returns true.
 	Answer func(w http.ResponseWriter, path string) bool
+	// Ranges, if set, answers instead where it returns true.
+	Ranges func(w http.ResponseWriter, r *http.Request) bool
 	// Before, if set, is called before each answer.
 	Before func(path string)
 
@@ -65,12 +69,15 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.Answer != nil && s.Answer(w, path) {
 		return
 	}
+	if s.Ranges != nil && s.Ranges(w, r) {
+		return
+	}
 	b, ok := s.Files[path]
 	if !ok {
 		http.NotFound(w, r)
 		return
 	}
-	_, _ = w.Write(b)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(b))
 }
 
 // alone calls f while no request is being answered: what a test changes so is
@@ -132,6 +139,10 @@ type patient struct{ client.Source }
 
 func (p patient) Open(ctx context.Context, path string, limit int64) (io.ReadCloser, error) {
 	return p.Source.Open(context.WithoutCancel(ctx), path, limit)
+}
+
+func (p patient) OpenFrom(ctx context.Context, path string, from, length int64) (io.ReadCloser, error) {
+	return p.Source.(client.Tailer).OpenFrom(context.WithoutCancel(ctx), path, from, length)
 }
 
 func (u *user) open() *client.Client {
@@ -275,11 +286,12 @@ func files(t *testing.T, dir string) map[string]string {
 	return all
 }
 
-// has reports whether some file below the state directory holds these bytes.
+// has reports whether some file below the state directory has these bytes
+// within it.
 func (u *user) has(b []byte) bool {
 	u.t.Helper()
 	for _, have := range files(u.t, u.State) {
-		if have == string(b) {
+		if strings.Contains(have, string(b)) {
 			return true
 		}
 	}

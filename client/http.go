@@ -41,8 +41,9 @@ type HTTPSource struct {
 
 // NewHTTPSource returns the source below base, an http or https URL without
 // query and fragment. Redirects are followed within one scheme only, bodies
-// are taken as they are sent (compressed ones are refused), and a file that
-// is said to be absent (404, 410) is told from all other errors.
+// are taken as they are or coded by gzip where that was asked for, limits are
+// for both lengths, and a file that is said to be absent (404, 410) is told
+// from all other errors.
 func NewHTTPSource(base string) (*HTTPSource, error) {
 	u, err := url.Parse(base)
 	if err != nil {
@@ -93,8 +94,55 @@ func (s *HTTPSource) resolve(path string) *url.URL {
 	return &u
 }
 
-// Open is [Source.Open].
+// Open is [Source.Open]. It asks for a body coded by gzip, but for released
+// files, which are compressed already, and takes one that is not.
 func (s *HTTPSource) Open(ctx context.Context, path string, limit int64) (io.ReadCloser, error) {
+	resp, err := s.ask(ctx, path, func(req *http.Request) {
+		if !strings.HasPrefix(path, filesDir) {
+			req.Header.Set("Accept-Encoding", "gzip")
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	zipped, err := checkResponse(resp, path, limit)
+	if err != nil {
+		return nil, errors.Join(err, resp.Body.Close())
+	}
+	if !zipped {
+		return Cap(resp.Body, path, limit), nil
+	}
+	body, err := gunzip(Cap(resp.Body, path, codedLimit(limit)))
+	if err != nil {
+		return nil, fmt.Errorf("asking for %s: %w", path, err)
+	}
+	return Cap(body, path, limit), nil
+}
+
+// OpenFrom is [Tailer.OpenFrom]: it asks for a range (RFC 9110, section 14).
+func (s *HTTPSource) OpenFrom(ctx context.Context, path string, from, length int64) (io.ReadCloser, error) {
+	resp, err := s.ask(ctx, path, func(req *http.Request) { req.Header.Set("Range", fmt.Sprintf("bytes=%d-", from)) })
+	if err != nil {
+		return nil, err
+	}
+	want := fmt.Sprintf("bytes %d-%d/%d", from, length-1, length)
+	switch got := resp.Header.Get("Content-Range"); {
+	case resp.StatusCode != http.StatusPartialContent:
+		err = fmt.Errorf("asking for a part of %s: answer %d, wanted 206", path, resp.StatusCode)
+	case got != want:
+		err = fmt.Errorf("asking for a part of %s: the answer has %.60q, wanted %q", path, got, want)
+	case coding(resp) != "":
+		err = fmt.Errorf("asking for a part of %s: the answer is encoded as %.20q, wanted the file as it is", path, coding(resp))
+	}
+	if err != nil {
+		return nil, errors.Join(err, resp.Body.Close())
+	}
+	return Cap(resp.Body, path, length-from), nil
+}
+
+// ask makes a request, to which more may be added. The body of the answer must
+// keep the least rate.
+func (s *HTTPSource) ask(ctx context.Context, path string, add func(*http.Request)) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.resolve(path).String(), nil)
 	if err != nil {
@@ -103,6 +151,10 @@ func (s *HTTPSource) Open(ctx context.Context, path string, limit int64) (io.Rea
 	}
 	req.Header.Set("User-Agent", userAgent)
 	req.Header.Set("Accept-Encoding", "identity")
+	if mutable(path) {
+		req.Header.Set("Cache-Control", "no-cache")
+	}
+	add(req)
 	resp, err := s.client.Do(req)
 	if err != nil {
 		cancel(nil)
@@ -112,27 +164,46 @@ func (s *HTTPSource) Open(ctx context.Context, path string, limit int64) (io.Rea
 		}
 		return nil, fmt.Errorf("asking for %s: %w", path, err)
 	}
-	if err := checkResponse(resp, path, limit); err != nil {
-		_, _ = io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection can serve again
-		_ = resp.Body.Close()
-		cancel(nil)
-		return nil, err
-	}
-	return Cap(newPaced(resp.Body, ctx, cancel, s.window), path, limit), nil
+	resp.Body = newPaced(resp.Body, ctx, cancel, s.window)
+	return resp, nil
 }
 
-func checkResponse(resp *http.Response, path string, limit int64) error {
-	switch encoding := resp.Header.Get("Content-Encoding"); {
-	case resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone:
-		return fmt.Errorf("asking for %s: answer %d: %w", path, resp.StatusCode, roster.ErrAbsent)
-	case resp.StatusCode != http.StatusOK:
-		return fmt.Errorf("asking for %s: answer %d, wanted 200", path, resp.StatusCode)
-	case encoding != "" && encoding != "identity":
-		return fmt.Errorf("asking for %s: the answer is encoded as %.20q, wanted the file as it is", path, encoding)
-	case resp.ContentLength > limit:
-		return &TooLongError{path, limit}
+// filesDir begins the paths of released files.
+const filesDir = "files/"
+
+// mutable reports whether what is at a path may change, or may come to be
+// there: a cache on the way must ask whether it still has the newest.
+func mutable(path string) bool {
+	return path == roster.LatestPath || strings.HasSuffix(path, ".asc") || strings.HasPrefix(path, rootDir+"/") || strings.HasPrefix(path, onlineDir+"/")
+}
+
+// coding is the content coding of an answer, "" if it has none.
+func coding(resp *http.Response) string {
+	all := strings.ToLower(strings.Join(resp.Header.Values("Content-Encoding"), ", "))
+	if all == "identity" {
+		return ""
 	}
-	return nil
+	return all
+}
+
+func checkResponse(resp *http.Response, path string, limit int64) (zipped bool, err error) {
+	zipped = coding(resp) == "gzip"
+	if zipped {
+		limit = codedLimit(limit)
+	}
+	asked := resp.Request.Header.Get("Accept-Encoding")
+	switch {
+	case resp.StatusCode == http.StatusNotFound || resp.StatusCode == http.StatusGone:
+		_, _ = io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection can serve again
+		return false, fmt.Errorf("asking for %s: answer %d: %w", path, resp.StatusCode, roster.ErrAbsent)
+	case resp.StatusCode != http.StatusOK:
+		return false, fmt.Errorf("asking for %s: answer %d, wanted 200", path, resp.StatusCode)
+	case coding(resp) != "" && coding(resp) != asked:
+		return false, fmt.Errorf("asking for %s: the answer is encoded as %.20q, wanted %s", path, coding(resp), asked)
+	case resp.ContentLength > limit:
+		return false, &TooLongError{path, limit}
+	}
+	return zipped, nil
 }
 
 // errTooSlow is the cause of an answer's end that did not keep MinRate.

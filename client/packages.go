@@ -13,12 +13,15 @@ import (
 )
 
 const (
-	recordFile    = "record"
-	recordType    = "package-record/v1"
-	maxRecordFile = 64 << 10
+	recordType = "package-record/v1"
+	// maxRecord is the longest first line of a package's file, maxPackageFile
+	// the longest such file.
+	maxRecord      = 64 << 10
+	maxPackageFile = maxRecord + roster.MaxIndex + (roster.MaxSuccessions+1)*(roster.MaxList+roster.MaxSignatureFile)
 )
 
-// A record says what is remembered of one package. Its zero parts are not
+// A record says what is remembered of one package: it is the first line of the
+// package's file, and what it names stands behind it. Its zero parts are not
 // remembered.
 type record struct {
 	Type        string     `json:"type"`
@@ -33,8 +36,18 @@ type record struct {
 // A link names a list and its signatures, as they were when it was accepted.
 // An anchored list has no signatures here: nobody asks for them.
 type link struct {
-	List       digest.Digest `json:"list"`
-	Signatures roster.Ref    `json:"signatures"`
+	List             digest.Digest `json:"list"`
+	ListLength       uint64        `json:"list_length"`
+	Signatures       roster.Ref    `json:"signatures"`
+	SignaturesLength uint64        `json:"signatures_length"`
+}
+
+func linkOf(s roster.Signed) link {
+	l := link{List: digest.Sum(s.Document), ListLength: uint64(len(s.Document))}
+	if len(s.Signatures) > 0 {
+		l.Signatures.Digest, l.SignaturesLength = digest.Sum(s.Signatures), uint64(len(s.Signatures))
+	}
+	return l
 }
 
 func (r record) format() ([]byte, error) {
@@ -42,89 +55,90 @@ func (r record) format() ([]byte, error) {
 	if r.Chain == nil {
 		r.Chain = []link{}
 	}
-	b, err := json.MarshalIndent(r, "", "  ")
+	b, err := json.Marshal(r)
 	if err != nil {
 		return nil, fmt.Errorf("printing a package's record: %w", err)
 	}
 	return append(b, '\n'), nil
 }
 
-// A packageMemory is what is remembered of one package: the record and the
-// lists of its chain.
+// A packageMemory is what is remembered of one package: the record, the index
+// and the lists of its chain.
 type packageMemory struct {
-	m      *memory
-	dir    string // below the state directory
-	record record
-	chain  []roster.Signed
+	m       *memory
+	file    string // below the state directory
+	record  record
+	index   []byte // what record.Index names
+	chain   []roster.Signed
+	changed bool // since it was read or written
 }
 
 // loadPackage reads what is remembered of a package: nothing, if it was never
-// accepted. What bound only under a former snapshot_floor is forgotten by
+// asked for. What bound only under a former snapshot_floor is forgotten by
 // [packageMemory.forget], once the anchored list is known.
 func (m *memory) loadPackage(name string) (*packageMemory, error) {
-	p := &packageMemory{m: m, dir: packageDir + "/" + digest.Sum([]byte(name)).String(),
+	p := &packageMemory{m: m, file: packageDir + "/" + digest.Sum([]byte(name)).String(),
 		record: record{Repository: m.pin.repository, Package: name, Floor: m.floor}}
-	file := p.dir + "/" + recordFile
-	b, err := m.dir.read(file, maxRecordFile)
+	b, err := m.dir.read(p.file, maxPackageFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return p, p.sweep()
+		return p, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	if p.record, err = parseRecord(b); err == nil && (p.record.Repository != m.pin.repository || p.record.Package != name) {
+	if err = p.parse(b); err == nil && (p.record.Repository != m.pin.repository || p.record.Package != name) {
 		err = fmt.Errorf("it is of package %q of %q, wanted %q of %q", p.record.Package, p.record.Repository, name, m.pin.repository)
 	}
 	if err != nil {
-		return nil, damaged(m.dir.file(file), "it is not this package's record", err)
+		return nil, damaged(m.dir.file(p.file), "it is not what is remembered of this package", err)
 	}
-	for _, l := range p.record.Chain {
-		s, err := p.readList(l)
-		if err != nil {
-			return nil, err
+	return p, nil
+}
+
+// parse reads a package's file.
+func (p *packageMemory) parse(b []byte) (err error) {
+	end := bytes.IndexByte(b[:min(len(b), maxRecord)], '\n') + 1
+	if p.record, err = parseRecord(b[:end]); err != nil {
+		return err
+	}
+	rest := b[end:]
+	part := func(d digest.Digest, length uint64) (part []byte) {
+		switch {
+		case err != nil || d.IsZero() && length == 0:
+			return nil
+		case length > uint64(len(rest)):
+			err = fmt.Errorf("it ends within what it names as %s", d)
+			return nil
 		}
-		p.chain = append(p.chain, s)
+		part, rest = rest[:length:length], rest[length:]
+		if got := digest.Sum(part); got != d {
+			err = fmt.Errorf("a part of it has digest %s, wanted %s", got, d)
+		}
+		return part
 	}
-	return p, p.sweep()
+	p.index = part(p.record.Index.Digest, p.record.IndexLength)
+	for _, l := range p.record.Chain {
+		p.chain = append(p.chain, roster.Signed{Document: part(l.List, l.ListLength), Signatures: part(l.Signatures.Digest, l.SignaturesLength)})
+	}
+	if err == nil && len(rest) > 0 {
+		err = fmt.Errorf("%d bytes too many at its end", len(rest))
+	}
+	return err
 }
 
 func parseRecord(b []byte) (record, error) {
 	var r record
 	if err := json.Unmarshal(b, &r); err != nil {
-		return record{}, err
+		return record{}, fmt.Errorf("reading its first line: %w", err)
 	}
 	again, err := r.format()
 	if err != nil || !bytes.Equal(again, b) {
-		return record{}, errors.New("it does not print back to the same bytes")
+		return record{}, errors.New("its first line does not print back to the same bytes")
 	}
 	if len(r.Chain) > roster.MaxSuccessions+1 {
 		return record{}, fmt.Errorf("%d lists, wanted at most %d", len(r.Chain), roster.MaxSuccessions+1)
 	}
 	return r, nil
-}
-
-// object is where the file with this digest is.
-func (p *packageMemory) object(d digest.Digest) string { return p.dir + "/" + d.String() }
-
-func (p *packageMemory) readList(l link) (s roster.Signed, err error) {
-	if s.Document, err = p.readObject(l.List, roster.MaxList); err != nil || l.Signatures.IsZero() {
-		return s, err
-	}
-	s.Signatures, err = p.readObject(l.Signatures.Digest, roster.MaxSignatureFile)
-	return s, err
-}
-
-func (p *packageMemory) readObject(d digest.Digest, limit int64) ([]byte, error) {
-	b, err := p.m.dir.read(p.object(d), limit)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, &StateError{File: p.m.dir.file(p.object(d)), Problem: "it is missing"}
-	case err != nil:
-		return nil, err
-	case digest.Sum(b) != d:
-		return nil, &StateError{File: p.m.dir.file(p.object(d)), Problem: fmt.Sprintf("its digest is %s", digest.Sum(b))}
-	}
-	return b, nil
 }
 
 // find returns the place of a list in the remembered chain, or -1.
@@ -138,7 +152,7 @@ func (p *packageMemory) forget(anchored digest.Digest) {
 	if p.record.Floor == p.m.floor {
 		return
 	}
-	p.record.Floor, p.record.IndexLength, p.record.Index = p.m.floor, 0, roster.Ref{}
+	p.record.Floor, p.record.IndexLength, p.record.Index, p.index = p.m.floor, 0, roster.Ref{}, nil
 	if anchored.IsZero() {
 		p.record.Chain, p.chain = nil, nil
 	}
@@ -175,88 +189,50 @@ func (p *packageMemory) known(d digest.Digest) (roster.Signed, bool) {
 	return p.chain[i], true
 }
 
-// keptIndex returns the remembered index, if it is the one with this digest
-// and is still whole: it can be fetched again.
+// keptIndex returns the remembered index, if it is the one with this digest.
 func (p *packageMemory) keptIndex(d digest.Digest) ([]byte, bool) {
-	if p.record.Index.Digest != d {
-		return nil, false
-	}
-	b, err := p.readObject(d, roster.MaxIndex)
-	return b, err == nil
+	return p.index, len(p.index) > 0 && p.record.Index.Digest == d
 }
 
 // rememberIndex remembers a verified index, beside the list remembered so far.
-func (p *packageMemory) rememberIndex(x *roster.Index) error {
+// It is on the disk after [packageMemory.store].
+func (p *packageMemory) rememberIndex(x *roster.Index) {
 	if _, ok := p.keptIndex(x.Digest()); ok {
-		return nil
+		return
 	}
-	if err := p.m.dir.write(p.object(x.Digest()), x.Bytes()); err != nil {
-		return err
-	}
-	p.record.IndexLength, p.record.Index = x.Length(), roster.Ref{Digest: x.Digest()}
-	return p.store()
+	p.record.IndexLength, p.record.Index, p.index = x.Length(), roster.Ref{Digest: x.Digest()}, x.Bytes()
+	p.changed = true
 }
 
-// rememberChain remembers an accepted list with those that lead to it.
-func (p *packageMemory) rememberChain(chain []roster.Signed) error {
+// rememberChain remembers an accepted list with those that lead to it, on the
+// disk after [packageMemory.store].
+func (p *packageMemory) rememberChain(chain []roster.Signed) {
 	links := make([]link, len(chain))
 	for i, s := range chain {
-		links[i].List = digest.Sum(s.Document)
-		if len(s.Signatures) > 0 {
-			links[i].Signatures.Digest = digest.Sum(s.Signatures)
-		}
+		links[i] = linkOf(s)
 	}
 	if slices.Equal(links, p.record.Chain) {
-		return nil
+		return
 	}
-	for i, s := range chain {
-		if slices.Contains(p.record.Chain, links[i]) {
-			continue
-		}
-		if err := p.m.dir.write(p.object(links[i].List), s.Document); err != nil {
-			return err
-		}
-		if links[i].Signatures.IsZero() {
-			continue
-		}
-		if err := p.m.dir.write(p.object(links[i].Signatures.Digest), s.Signatures); err != nil {
-			return err
-		}
-	}
-	p.record.Chain, p.chain = links, chain
-	return p.store()
+	p.record.Chain, p.chain, p.changed = links, chain, true
 }
 
-// store writes the record, which counts from then on.
+// store writes what is remembered now in one step, if anything changed.
 func (p *packageMemory) store() error {
+	if !p.changed {
+		return nil
+	}
 	b, err := p.record.format()
 	if err != nil {
 		return err
 	}
-	if err := p.m.dir.write(p.dir+"/"+recordFile, b); err != nil {
+	b = append(b, p.index...)
+	for _, s := range p.chain {
+		b = append(append(b, s.Document...), s.Signatures...)
+	}
+	if err := p.m.dir.write(p.file, b); err != nil {
 		return err
 	}
-	return p.sweep()
-}
-
-// sweep removes what the record does not name: what it named before, and what
-// a program left that was killed.
-func (p *packageMemory) sweep() error {
-	keep := map[string]bool{recordFile: true, p.record.Index.String(): true}
-	for _, l := range p.record.Chain {
-		keep[l.List.String()], keep[l.Signatures.String()] = true, true
-	}
-	names, err := p.m.dir.names(p.dir)
-	if err != nil {
-		return err
-	}
-	for _, n := range names {
-		if keep[n] {
-			continue
-		}
-		if err := p.m.dir.remove(p.dir + "/" + n); err != nil {
-			return err
-		}
-	}
+	p.changed = false
 	return nil
 }

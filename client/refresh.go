@@ -27,13 +27,14 @@ func (v *View) reload(ctx context.Context) error {
 		return err
 	}
 	v.m = m
+	v.ahead.dropAll()
 	for i, r := range m.chain {
 		v.traceRoster(r, i)
 	}
 	refresh := func() error { return v.refresh(ctx) }
-	err = v.ahead.during(ctx, refresh)
+	err = v.ahead.call(ctx, false, refresh)
 	if errors.Is(err, roster.ErrNewerRoster) {
-		err = v.ahead.during(ctx, refresh) // the snapshot was made under a roster that came since: once more
+		err = v.ahead.call(ctx, false, refresh) // the snapshot was made under a roster that came since: once more
 	}
 	if err != nil {
 		return err
@@ -73,7 +74,8 @@ func (v *View) askOnline() {
 
 // askSnapshot asks for what refreshSnapshot will want.
 func (v *View) askSnapshot() {
-	version, err := parseLatest(v.peek(roster.LatestPath))
+	b, _ := v.peek(roster.LatestPath)
+	version, err := parseLatest(b)
 	kept := v.m.snapshot
 	if err != nil || kept != nil && version < kept.version {
 		return // it is refused when its turn comes

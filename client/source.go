@@ -20,6 +20,14 @@ type Source interface {
 	Open(ctx context.Context, path string, limit int64) (io.ReadCloser, error)
 }
 
+// A Tailer is a source that can leave out what is known of a file already.
+type Tailer interface {
+	// OpenFrom returns a reader of a file's bytes from an offset on, of which
+	// length is the whole length. An error, whatever it is, says no more than
+	// that the part cannot be had so. Nothing that it returns is trusted.
+	OpenFrom(ctx context.Context, path string, from, length int64) (io.ReadCloser, error)
+}
+
 // A TooLongError says that a file is longer than it may be. No more was read.
 type TooLongError struct {
 	Path  string
@@ -61,8 +69,15 @@ func read(ctx context.Context, src Source, path string, limit int64) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
+	return readAll(r)
+}
+
+func readAll(r io.ReadCloser) ([]byte, error) {
 	b, err := io.ReadAll(r)
-	return b, errors.Join(err, r.Close())
+	if closing := r.Close(); err == nil {
+		err = closing
+	}
+	return b, err
 }
 
 // required says what it means that a file which must be there was not had:

@@ -22,6 +22,7 @@ type View struct {
 	snapshot *roster.Snapshot
 	stamp    [32]byte
 	ahead    ahead
+	maps     mapCache
 }
 
 // Roster is the newest roster; it was current at the time of the refresh.
@@ -62,7 +63,7 @@ func (p *Package) Frozen() bool { return p.Standing != nil && p.Standing.Frozen(
 // use, is refused with an error that wraps an [*OutcomeError].
 func (v *View) Package(ctx context.Context, name string) (*Package, error) {
 	var p *Package
-	err := v.locked(ctx, func() (err error) {
+	err := v.locked(ctx, false, func() (err error) {
 		p, err = v.openPackage(ctx, name)
 		return err
 	})
@@ -74,8 +75,8 @@ func (v *View) Package(ctx context.Context, name string) (*Package, error) {
 
 // locked calls f under the lock. If another program has refreshed the state
 // since, this view is refreshed first: its snapshot could be too old for what
-// is remembered now.
-func (v *View) locked(ctx context.Context, f func() error) error {
+// is remembered now. With keep, what f asks for ahead stays for later calls.
+func (v *View) locked(ctx context.Context, keep bool, f func() error) error {
 	return v.client.dir.locked(ctx, func() error {
 		stamp, err := v.m.stamp()
 		if err == nil && stamp != v.stamp {
@@ -84,10 +85,13 @@ func (v *View) locked(ctx context.Context, f func() error) error {
 		if err != nil {
 			return err
 		}
-		err = v.ahead.during(ctx, f)
-		stamp, stampErr := v.m.stamp() // f may have added revocations
-		if v.stamp = stamp; err == nil {
-			err = stampErr
+		revocations := len(v.m.keys)
+		err = v.ahead.call(ctx, keep, f)
+		if len(v.m.keys) != revocations {
+			var stampErr error
+			if v.stamp, stampErr = v.m.stamp(); err == nil {
+				err = stampErr
+			}
 		}
 		return err
 	})
@@ -99,8 +103,8 @@ type found struct {
 	inMap, inAnchor bool
 }
 
-// lookUp goes both ways at once.
-func (v *View) lookUp(ctx context.Context, name string) (found, error) {
+// lookIn goes both ways at once.
+func (v *View) lookIn(ctx context.Context, name string) (found, error) {
 	var f found
 	var err, anchorErr error
 	root, anchor := v.snapshot.Map().Root, v.m.newest().Root().Anchor
@@ -119,8 +123,17 @@ func (v *View) lookUp(ctx context.Context, name string) (found, error) {
 	if anchor == root {
 		f.anchored, f.inAnchor = f.leaf, f.inMap
 	}
-	v.trace(roster.LayerMap, name, root, "the snapshot's map has "+f.said(f.inMap, f.leaf))
-	v.trace(roster.LayerAnchor, name, anchor, fmt.Sprintf("the map that roster %d anchors has %s", v.m.newest().Version(), f.said(f.inAnchor, f.anchored)))
+	return f, nil
+}
+
+// lookUp is lookIn, and tells what was found.
+func (v *View) lookUp(ctx context.Context, name string) (found, error) {
+	f, err := v.lookIn(ctx, name)
+	if err != nil {
+		return f, err
+	}
+	v.trace(roster.LayerMap, name, v.snapshot.Map().Root, "the snapshot's map has "+f.said(f.inMap, f.leaf))
+	v.trace(roster.LayerAnchor, name, v.m.newest().Root().Anchor, fmt.Sprintf("the map that roster %d anchors has %s", v.m.newest().Version(), f.said(f.inAnchor, f.anchored)))
 	return f, nil
 }
 
@@ -136,14 +149,14 @@ func (f found) said(in bool, l tree.Leaf) string {
 // policy. It is for those who are to make the package's next list. That the
 // package is unknown is an error that wraps an [*OutcomeError].
 func (v *View) Index(ctx context.Context, name string) (leaf tree.Leaf, x *roster.Index, err error) {
-	err = v.locked(ctx, func() error {
+	err = v.locked(ctx, false, func() error {
 		f, kept, err := v.openLeaf(ctx, name)
 		if err != nil {
 			return err
 		}
 		leaf = f.leaf
 		x, err = v.openIndex(ctx, f, kept)
-		return err
+		return errors.Join(err, kept.store())
 	})
 	return leaf, x, err
 }
@@ -166,13 +179,24 @@ func (v *View) openLeaf(ctx context.Context, name string) (found, *packageMemory
 	return f, kept, v.checkLeaf(f, kept)
 }
 
+// openPackage does steps 4 and 5. What verified is remembered in one writing,
+// whatever becomes of the rest.
 func (v *View) openPackage(ctx context.Context, name string) (*Package, error) {
 	f, kept, err := v.openLeaf(ctx, name)
 	if err != nil {
 		return nil, err
 	}
+	p, err := v.judgePackage(ctx, f, kept)
+	if err := errors.Join(err, kept.store()); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (v *View) judgePackage(ctx context.Context, f found, kept *packageMemory) (*Package, error) {
 	v.askPackage(f, kept)
 	p := &Package{Name: f.leaf.Name, Leaf: f.leaf}
+	var err error
 	if p.Index, err = v.openIndex(ctx, f, kept); err != nil {
 		return nil, err
 	}
@@ -191,7 +215,8 @@ func (v *View) openPackage(ctx context.Context, name string) (*Package, error) {
 	if err := v.accept(p); err != nil {
 		return nil, err
 	}
-	return p, kept.rememberChain(chain)
+	kept.rememberChain(chain)
+	return p, nil
 }
 
 // askPackage asks for what a package's leaf names: its index, its list with
@@ -199,7 +224,7 @@ func (v *View) openPackage(ctx context.Context, name string) (*Package, error) {
 func (v *View) askPackage(f found, kept *packageMemory) {
 	name, leaf := f.leaf.Name, f.leaf
 	if _, ok := kept.keptIndex(leaf.Index); !ok {
-		v.ask(roster.IndexPath(name, leaf.Index), indexLimit(leaf))
+		v.askIndex(leaf, kept)
 	}
 	if !leaf.HasList() {
 		return
@@ -220,8 +245,6 @@ func (v *View) askPackage(f found, kept *packageMemory) {
 		v.ask(roster.ListPath(name, f.anchored.List), roster.MaxList)
 	}
 }
-
-func indexLimit(l tree.Leaf) int64 { return int64(min(l.IndexLength, roster.MaxIndex)) }
 
 // accept refuses a package whose standing, or whose being frozen, the policy
 // does not accept.
@@ -274,12 +297,9 @@ func (v *View) checkHasList(f found, kept *packageMemory) error {
 // memory, remembers it, and then the key revocations that it names.
 func (v *View) openIndex(ctx context.Context, f found, kept *packageMemory) (*roster.Index, error) {
 	name, leaf := kept.record.Package, f.leaf
-	raw, ok := kept.keptIndex(leaf.Index)
-	if !ok {
-		var err error
-		if raw, err = v.must(ctx, roster.IndexPath(name, leaf.Index), indexLimit(leaf)); err != nil {
-			return nil, err
-		}
+	raw, err := v.readIndex(ctx, leaf, kept)
+	if err != nil {
+		return nil, err
 	}
 	x, err := roster.OpenIndex(raw, v.m.pin.repository, leaf)
 	if err != nil {
@@ -291,20 +311,23 @@ func (v *View) openIndex(ctx context.Context, f found, kept *packageMemory) (*ro
 	if err := x.Extends(kept.record.IndexLength, kept.record.Index.Digest, "the index that this client remembers"); err != nil {
 		return nil, err
 	}
-	if err := kept.rememberIndex(x); err != nil {
-		return nil, err
-	}
+	kept.rememberIndex(x)
 	v.trace(roster.LayerIndex, name, x.Digest(), fmt.Sprintf("its release index is the one that the map commits to: %d lines; it extends the anchored and the remembered one", len(x.Lines())))
-	return x, v.takeKeyRevocations(ctx, x)
+	return x, v.takeKeyRevocations(ctx, x, kept)
 }
 
-func (v *View) takeKeyRevocations(ctx context.Context, x *roster.Index) error {
+// askKeyRevocations asks for those that an index names and nobody knows here.
+func (v *View) askKeyRevocations(x *roster.Index) {
 	for _, d := range x.Revocations() {
 		if _, ok := v.m.keys[d]; !ok {
 			v.ask(roster.KeyRevocationPath(d), roster.MaxRevocation)
 			v.ask(roster.SignaturePath(roster.KeyRevocationPath(d)), roster.MaxSignatureFile)
 		}
 	}
+}
+
+func (v *View) takeKeyRevocations(ctx context.Context, x *roster.Index, kept *packageMemory) error {
+	v.askKeyRevocations(x)
 	fetched := make(map[string][]byte)
 	revs, err := roster.FetchKeyRevocations(ctx, x, func(ctx context.Context, path string, limit int64) ([]byte, error) {
 		b, err := v.must(ctx, path, limit)
@@ -315,6 +338,11 @@ func (v *View) takeKeyRevocations(ctx context.Context, x *roster.Index) error {
 		return err
 	}
 	for _, rev := range revs {
+		if _, ok := v.m.keys[rev.Digest()]; !ok {
+			if err := kept.store(); err != nil { // the index is remembered before them
+				return err
+			}
+		}
 		path := roster.KeyRevocationPath(rev.Digest())
 		if err := v.m.addKey(rev, roster.Signed{Document: fetched[path], Signatures: fetched[roster.SignaturePath(path)]}); err != nil {
 			return err

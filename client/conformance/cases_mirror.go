@@ -136,13 +136,17 @@ func mirrorCases() []Case {
 	some := []place{places()[1], places()[4], places()[6], places()[15], places()[17]}
 	for _, p := range some {
 		add("FETCH-1", "that answers 410 is a lack of freshness", p, Stale, answer(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) }))
-		add("FETCH-3", "in a content encoding is not taken", p, Stale, func(r *Repo, path string) {
+		add("FETCH-3", "in a coding that nobody asked for is not taken", p, Stale, func(r *Repo, path string) {
 			b := r.Files[path]
 			r.Answer[path] = func(w http.ResponseWriter, _ *http.Request) {
-				w.Header().Set("Content-Encoding", "gzip")
+				w.Header().Set("Content-Encoding", "x-rootward")
 				_, _ = w.Write(b)
 			}
 		})
+		add("FETCH-3", "that is not the gzip it is said to be is not taken", p, Stale, gzipped(func(b []byte) []byte { return b }))
+		add("FETCH-3", "in gzip that breaks off is not taken", p, Stale, gzipped(func(b []byte) []byte { b = inGzip(b); return b[:len(b)-1] }))
+		add("FETCH-3", "in gzip with something behind it is not taken", p, Stale, gzipped(func(b []byte) []byte { return append(inGzip(b), 0) }))
+		add("FETCH-3", "in two members of gzip is not taken", p, Stale, gzipped(func(b []byte) []byte { return append(inGzip(b[:len(b)/2]), inGzip(b[len(b)/2:])...) }))
 		add("FETCH-3", "behind four redirects is not taken", p, Stale, redirects(4))
 		add("FETCH-3", "behind a redirect to another scheme is not taken", p, Stale, answer(func(w http.ResponseWriter, q *http.Request) {
 			http.Redirect(w, q, "https://"+q.Host+q.URL.Path, http.StatusFound)
@@ -159,6 +163,8 @@ func mirrorCases() []Case {
 		})
 	}
 	cases = append(cases, networkCases()...)
+	cases = append(cases, codingCases(some)...)
+	cases = append(cases, rangeCases()...)
 	return append(cases, replacedCases()...)
 }
 

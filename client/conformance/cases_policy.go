@@ -152,7 +152,7 @@ func processCases() []Case {
 			r.Release(other, otherWheel, "other 1.0\n", erin)
 			r.Publish(nil)
 			u := r.User()
-			u.Get(File{sample, "sample-9.9.tar.gz"}, second).Want(Refused).NotAsked("lists/other", "indexes/other", "files/")
+			u.Get(File{sample, "sample-9.9.tar.gz"}, second).Want(Refused).NotAsked("files/")
 			u.Get(first, second, first).Want(Done)
 		}},
 		{"MEM-8: two packages with the same file get it each from its own line", func(s *Stage) {

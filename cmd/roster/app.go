@@ -198,6 +198,15 @@ func (p program) get(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(packages) > 1 {
+		wanted := make([]client.Wanted, len(packages))
+		for i := range packages {
+			wanted[i] = client.Wanted{Package: packages[i], File: files[i]}
+		}
+		if err := v.Prefetch(c.Context, wanted...); err != nil {
+			return err
+		}
+	}
 	for i := range packages {
 		a, err := v.Authorise(c.Context, packages[i], files[i])
 		if err != nil {

@@ -112,6 +112,15 @@ func (r *reader) authorise(names ...string) error {
 }
 
 func (r *reader) authoriseIn(v *client.View, names ...string) error {
+	if len(names) > 1 {
+		wanted := make([]client.Wanted, len(names))
+		for i, name := range names {
+			wanted[i] = client.Wanted{Package: name, File: r.world.Newest(name)}
+		}
+		if err := v.Prefetch(r.ctx, wanted...); err != nil {
+			return err
+		}
+	}
 	for _, name := range names {
 		if _, err := v.Authorise(r.ctx, name, r.world.Newest(name)); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
