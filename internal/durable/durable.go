@@ -8,6 +8,9 @@
 // none, and when the function has returned nil they stay. After a crash a
 // temporary file may be left; it means nothing and can be removed.
 //
+// [WriteTemporary], [NameNew], [Rename] and [SyncDir] are the steps of which
+// both are made, for those who write many files and wait for the disk once.
+//
 // What the disk and its file system promise with fsync is taken on trust. On
 // Windows, where a directory cannot be brought to the disk, its entries are as
 // durable as the system makes them.
@@ -59,10 +62,21 @@ func WriteNew(path string, data []byte, mode fs.FileMode) error {
 	if _, err := os.Lstat(path); err == nil { // before any work
 		return &ExistsError{path}
 	}
-	tmp, err := writeTemporary(path, data, mode)
+	tmp, err := WriteTemporary(path, data, mode)
 	if err != nil {
 		return err
 	}
+	if err := NameNew(tmp, path); err != nil {
+		return err
+	}
+	return SyncDir(filepath.Dir(path))
+}
+
+// NameNew gives the file tmp, which [WriteTemporary] wrote for path, that
+// name, which nothing may have: else the error is an [*ExistsError], as of
+// [WriteNew]. Whatever comes of it, tmp has gone. The name stays after a loss
+// of power only when [SyncDir] of its directory has returned.
+func NameNew(tmp, path string) error {
 	defer os.Remove(tmp) // gone already, if it was renamed
 	if err := publish(tmp, path, os.Link); err != nil {
 		return err
@@ -70,7 +84,7 @@ func WriteNew(path string, data []byte, mode fs.FileMode) error {
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("writing %q: removing its temporary file: %w", path, err)
 	}
-	return SyncDir(filepath.Dir(path))
+	return nil
 }
 
 // publish gives the file tmp the name path, which nothing may have. link is
@@ -103,20 +117,35 @@ func publish(tmp, path string, link func(old, new string) error) error {
 // symbolic link is replaced, not followed. If Replace fails, the file holds
 // what it held or the new bytes, never a mixture.
 func Replace(path string, data []byte, mode fs.FileMode) error {
-	tmp, err := writeTemporary(path, data, mode)
+	tmp, err := WriteTemporary(path, data, mode)
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(tmp, path); err != nil {
-		os.Remove(tmp)
-		return fmt.Errorf("replacing a file: %w", err)
+	if err := Rename(tmp, path); err != nil {
+		return err
 	}
 	return SyncDir(filepath.Dir(path))
 }
 
-// writeTemporary writes data to a new file in the directory of path, brings
-// its bytes to the disk, and returns its name.
-func writeTemporary(path string, data []byte, mode fs.FileMode) (string, error) {
+// Rename gives the file tmp, which [WriteTemporary] wrote for path, that name,
+// in the place of what had it, as [Replace] does. Whatever comes of it, tmp has
+// gone. After a loss of power the name may be that of the former file until
+// [SyncDir] of its directory has returned.
+func Rename(tmp, path string) error {
+	if err := os.Rename(tmp, path); err != nil {
+		os.Remove(tmp)
+		return fmt.Errorf("replacing a file: %w", err)
+	}
+	return nil
+}
+
+// WriteTemporary writes data to a new temporary file in the directory of path,
+// brings its bytes to the disk, and returns its name. Where many files are
+// written, many goroutines may call it at once: a file system brings what
+// waits together to the disk together. [NameNew] or [Rename] come next, and
+// [SyncDir] once for all names of a directory; until then a crash loses the
+// names, and never leaves one without its bytes.
+func WriteTemporary(path string, data []byte, mode fs.FileMode) (string, error) {
 	f, err := createTemporary(path, mode)
 	if err != nil {
 		return "", fmt.Errorf("writing %q: %w", path, err)

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/fstest"
@@ -133,10 +134,20 @@ func (r *rig) play(steps []step, first int, done func(i int, acknowledged digest
 }
 
 // A counter counts write points and kills the process at one of them.
-type counter struct{ n, at int }
+type counter struct {
+	at int
+	mu sync.Mutex // guards n
+	n  int
+}
 
-func (c *counter) point() {
+// point is one of them; last, if not nil, is what is still done there.
+func (c *counter) point(last func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.n++; c.n == c.at {
+		if last != nil {
+			last()
+		}
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {} // the signal is on its way
 	}
@@ -152,12 +163,12 @@ func (k killedStore) Update(ctx context.Context, change func(store.Writer) error
 	err := k.Bolt.Update(ctx, func(w store.Writer) error {
 		err := change(w)
 		if err == nil {
-			k.c.point()
+			k.c.point(nil)
 		}
 		return err
 	})
 	if err == nil {
-		k.c.point()
+		k.c.point(nil)
 	}
 	return err
 }
@@ -169,25 +180,21 @@ type killedFiles struct {
 	c *counter
 }
 
-func (k killedFiles) torn(path string, data []byte) error {
-	if k.c.n+1 == k.c.at {
-		if err := os.WriteFile(filepath.Join(filepath.Dir(path), ".tmp-"+filepath.Base(path)), data[:len(data)/2], 0o644); err != nil {
-			return err
-		}
-	}
-	k.c.point()
-	return nil
+func (k killedFiles) WriteTemporary(path string, data []byte, mode fs.FileMode) (string, error) {
+	torn := filepath.Join(filepath.Dir(path), ".tmp-"+filepath.Base(path))
+	k.c.point(func() { os.WriteFile(torn, data[:len(data)/2], 0o644) })
+	return k.Disk.WriteTemporary(path, data, mode)
 }
 
-func (k killedFiles) WriteNew(path string, data []byte, mode fs.FileMode) error {
-	err := errors.Join(k.torn(path, data), k.Disk.WriteNew(path, data, mode))
-	k.c.point()
+func (k killedFiles) NameNew(tmp, path string) error {
+	err := k.Disk.NameNew(tmp, path)
+	k.c.point(nil)
 	return err
 }
 
-func (k killedFiles) Replace(path string, data []byte, mode fs.FileMode) error {
-	err := errors.Join(k.torn(path, data), k.Disk.Replace(path, data, mode))
-	k.c.point()
+func (k killedFiles) Rename(tmp, path string) error {
+	err := k.Disk.Rename(tmp, path)
+	k.c.point(nil)
 	return err
 }
 

@@ -1,16 +1,14 @@
 package signer
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/rootward/rootward/internal/pgp"
+	"github.com/rootward/rootward/internal/signer/publish"
 	"github.com/rootward/rootward/internal/signer/store"
 	"github.com/rootward/rootward/roster"
 	"github.com/rootward/rootward/roster/digest"
@@ -113,96 +111,26 @@ func (s *Service) publishWithoutKeys(ctx context.Context, r *roster.Roster) erro
 	if err := s.publishRevocations(ctx); err != nil {
 		return err
 	}
-	var names []string
-	err := s.Store.View(ctx, func(tx store.Reader) error {
-		keys, err := view{tx}.keys(tableOutbox, "")
-		for _, k := range keys {
-			if name, _, _ := strings.Cut(k, " "); len(names) == 0 || names[len(names)-1] != name {
-				names = append(names, name)
-			}
-		}
+	if err := s.publishOutbox(ctx); err != nil {
 		return err
-	})
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if err := s.flush(ctx, name); err != nil {
-			return err
-		}
 	}
 	return s.publishRosters(ctx, r)
 }
 
-// A file is one that is to be published.
-type file struct {
-	path    string
-	bytes   []byte
-	mutable bool
-}
-
-func (s *Service) put(files []file) error {
+// put publishes files one after the other, because each tells readers of those
+// before it.
+func (s *Service) put(files []publish.File) error {
 	for _, f := range files {
-		write := s.Files.Immutable
-		if f.mutable {
-			write = s.Files.Mutable
-		}
-		if err := write(f.path, f.bytes); err != nil {
-			return fmt.Errorf("publishing %s: %w", f.path, err)
+		if err := s.Files.All([]publish.File{f}); err != nil {
+			return fmt.Errorf("publishing %s: %w", f.Path, err)
 		}
 	}
 	return nil
 }
 
-// flush publishes the documents of a package that wait in the outbox, each
-// document after its signatures.
-func (s *Service) flush(ctx context.Context, name string) error {
-	signatures := make(map[string][]byte) // by the document's path
-	var files []file
-	err := s.Store.View(ctx, func(tx store.Reader) error {
-		v := view{tx}
-		keys, err := v.keys(tableOutbox, name+" ")
-		for _, k := range keys {
-			path := strings.TrimPrefix(k, name+" ")
-			asc, errAsc := v.file(roster.SignaturePath(path))
-			doc, errDoc := v.file(path)
-			if err = errors.Join(err, errAsc, errDoc); err != nil {
-				return err
-			}
-			if asc != nil {
-				files = append(files, file{roster.SignaturePath(path), asc, true})
-			}
-			if doc != nil {
-				files = append(files, file{path, doc, false})
-			}
-			signatures[path] = asc
-		}
-		return err
-	})
-	if err != nil || len(signatures) == 0 {
-		return err
-	}
-	if err := s.put(files); err != nil {
-		return err
-	}
-	return s.Store.Update(ctx, func(w store.Writer) error {
-		c := changeOf(w)
-		for path, published := range signatures {
-			now, err := c.file(roster.SignaturePath(path))
-			if err == nil && bytes.Equal(now, published) { // none were added meanwhile
-				err = w.Delete(tableOutbox, name+" "+path)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
 // publishRevocations publishes the opened revocations of online keys.
 func (s *Service) publishRevocations(ctx context.Context) error {
-	var files []file
+	var files []publish.File
 	var ids []string
 	err := s.Store.View(ctx, func(tx store.Reader) error {
 		keys, err := view{tx}.keys(tableRevoked, "")
@@ -232,7 +160,7 @@ func (s *Service) publishRevocations(ctx context.Context) error {
 // publishRosters publishes what was adopted and is not public yet: first the
 // attestations and the anchor's map, then each roster behind its signatures.
 func (s *Service) publishRosters(ctx context.Context, newest *roster.Roster) error {
-	var files []file
+	var files []publish.File
 	var anchor []tree.Leaf
 	err := s.Store.View(ctx, func(tx store.Reader) error {
 		v := view{tx}
@@ -270,8 +198,8 @@ func (s *Service) publishRosters(ctx context.Context, newest *roster.Roster) err
 
 // rosterFiles are the attestations and documents of one roster, in the order
 // of their publication.
-func (v view) rosterFiles(r *roster.Roster) ([]file, error) {
-	var files []file
+func (v view) rosterFiles(r *roster.Roster) ([]publish.File, error) {
+	var files []publish.File
 	for _, k := range r.Root().Keyholders {
 		d, err := digest.Parse(k.Attestation)
 		if err != nil {
@@ -282,18 +210,28 @@ func (v view) rosterFiles(r *roster.Roster) ([]file, error) {
 			return nil, err
 		}
 		if found {
-			files = append(files, file{roster.AttestationPath(d), pem, false})
+			files = append(files, publish.File{Path: roster.AttestationPath(d), Bytes: pem})
 		}
 	}
 	signed, _, err := loadJSON[roster.Signed](v, tableRosters, number(r.Version()))
 	path := roster.RosterPath(r.Version())
-	return append(files, file{roster.SignaturePath(path), signed.Signatures, true}, file{path, signed.Document, false}), err
+	return append(files, behindSignatures(path, signed)...), err
+}
+
+// behindSignatures are the files of a document, which comes last.
+func behindSignatures(path string, signed roster.Signed) []publish.File {
+	return []publish.File{
+		{Path: roster.SignaturePath(path), Bytes: signed.Signatures, Mutable: true},
+		{Path: path, Bytes: signed.Document},
+	}
 }
 
 func (s *Service) publishAnchor(r *roster.Roster, leaves []tree.Leaf) error {
-	root, _, err := tree.Build(leaves, func(d digest.Digest, file []byte) error {
-		return s.Files.Immutable(roster.MapPath(d), file)
-	})
+	set := mapSet{files: s.Files}
+	root, _, err := tree.Build(leaves, set.add)
+	if err == nil {
+		err = set.publish()
+	}
 	if err != nil {
 		return fmt.Errorf("publishing the anchor's map: %w", err)
 	}
@@ -301,129 +239,6 @@ func (s *Service) publishAnchor(r *roster.Roster, leaves []tree.Leaf) error {
 		return fmt.Errorf("the store's anchor is damaged: its root is %s, wanted %s from roster %d", root, r.Root().Anchor, r.Version())
 	}
 	return nil
-}
-
-// batch is how many packages one pass brings up to date, so that after a
-// change of keys, when every list is countersigned anew, an adoption or an
-// operator need not wait for hours.
-const batch = 500
-
-// settleAll brings the leaves of packages that changed up to date. One
-// package's trouble does not hold up the others, unless the keys are away.
-func (s *Service) settleAll(ctx context.Context, r *roster.Roster, at time.Time) error {
-	var dirty []string
-	err := s.Store.View(ctx, func(tx store.Reader) (err error) {
-		dirty, err = view{tx}.keys(tableDirty, "")
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	var trouble error
-	done := 0
-	for _, name := range dirty {
-		if done == batch {
-			s.kick()
-			break
-		}
-		err := s.settle(ctx, r, at, name)
-		var away *AwayError
-		if errors.As(err, &away) {
-			return err
-		}
-		if err == nil {
-			done++
-		} else if trouble == nil {
-			trouble = fmt.Errorf("publishing package %s: %w", name, err)
-		}
-	}
-	return trouble
-}
-
-// settle publishes one package's documents, countersignature and index, and
-// then sets its leaf. If the package changed meanwhile, it stays dirty.
-func (s *Service) settle(ctx context.Context, r *roster.Roster, at time.Time, name string) error {
-	if err := s.flush(ctx, name); err != nil {
-		return err
-	}
-	var rec packageRecord
-	var x *roster.Index
-	var found bool
-	err := s.Store.View(ctx, func(tx store.Reader) (err error) {
-		rec, x, found, err = view{tx}.pkg(s.Repository, name)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if !found { // dropped since
-		return s.Store.Update(ctx, func(w store.Writer) error {
-			return errors.Join(w.Delete(tableDirty, name), changeOf(w).deleteAll(tableOutbox, name+" "))
-		})
-	}
-	if err := s.settleList(ctx, r, at, name, rec); err != nil {
-		return err
-	}
-	leaf := tree.Leaf{
-		Name: name, Status: rec.Status, ListVersion: rec.ListVersion, List: rec.List.Digest,
-		IndexLength: x.Length(), Index: x.Digest(),
-	}
-	if err := s.put([]file{{roster.IndexPath(name, leaf.Index), x.Bytes(), false}}); err != nil {
-		return err
-	}
-	return s.Store.Update(ctx, func(w store.Writer) error {
-		c := changeOf(w)
-		now, found, err := loadJSON[packageRecord](c.view, tablePackages, name)
-		if err != nil || !found || now.Revision != rec.Revision {
-			s.kick()
-			return err
-		}
-		return errors.Join(
-			c.storeLeaf(tableLeaves, leaf),
-			w.Store(tablePending, name, strconv.AppendUint(nil, rec.Revision, 10)),
-			w.Delete(tableDirty, name),
-		)
-	})
-}
-
-// settleList checks that the package's list stands and, unless the anchor
-// holds it, publishes its countersignature by the present key.
-func (s *Service) settleList(ctx context.Context, r *roster.Roster, at time.Time, name string, rec packageRecord) error {
-	if rec.ListVersion == 0 {
-		return nil
-	}
-	var list *roster.Standing
-	var old countersigned
-	err := s.Store.View(ctx, func(tx store.Reader) (err error) {
-		v := view{tx}
-		if list, err = v.standing(ctx, r, name, rec.List.Digest); err != nil {
-			return err
-		}
-		old, _, err = loadJSON[countersigned](v, tableCounter, rec.List.String())
-		return err
-	})
-	if err != nil || list.Anchored() {
-		return err
-	}
-	key, signer, err := s.key(ctx, r, roster.RoleCountersign, at)
-	if err != nil {
-		return err
-	}
-	if old.Key != key.ID().String() {
-		asc, err := pgp.Sign(s.Rand, list.Bytes(), key, signer, at)
-		if err != nil {
-			return fmt.Errorf("countersigning: %w", err)
-		}
-		old = countersigned{key.ID().String(), asc}
-		err = s.Store.Update(ctx, func(w store.Writer) error {
-			return changeOf(w).storeJSON(tableCounter, rec.List.String(), old)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	path := roster.CountersignaturePath(roster.ListPath(name, rec.List.Digest))
-	return s.put([]file{{path, old.Signature, true}})
 }
 
 // key returns an online key that may sign now.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto"
 	"errors"
-	"io/fs"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -179,15 +178,15 @@ func TestSignaturesAddedDuringAPass(t *testing.T) {
 	}
 }
 
-// interrupted does something once, when a file of that name has been written.
+// interrupted does something once, when a file has got that name.
 type interrupted struct {
 	publish.Disk
 	name string
 	do   func()
 }
 
-func (i *interrupted) WriteNew(path string, data []byte, mode fs.FileMode) error {
-	err := i.Disk.WriteNew(path, data, mode)
+func (i *interrupted) NameNew(tmp, path string) error {
+	err := i.Disk.NameNew(tmp, path)
 	if filepath.Base(path) == i.name && i.do != nil {
 		do := i.do
 		i.do = nil

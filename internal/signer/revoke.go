@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/rootward/rootward/internal/pgp"
+	"github.com/rootward/rootward/internal/signer/publish"
 	"github.com/rootward/rootward/internal/signer/store"
 	"github.com/rootward/rootward/roster"
 	"github.com/rootward/rootward/roster/digest"
@@ -48,7 +49,7 @@ func (s *Service) PublishRevocation(ctx context.Context, signed roster.Signed) (
 	s.Log.Warn("an online key is revoked", "key", rev.Key().String(), "reason", rev.Reason())
 	s.kick()
 	// Not under s.work: a pass that is under way must not delay it.
-	var files []file
+	var files []publish.File
 	err = s.Store.View(ctx, func(tx store.Reader) (err error) {
 		files, err = view{tx}.revocationFiles(rev.Key().ID().String())
 		return err
@@ -60,10 +61,10 @@ func (s *Service) PublishRevocation(ctx context.Context, signed roster.Signed) (
 }
 
 // revocationFiles are those of one opened revocation.
-func (v view) revocationFiles(id string) ([]file, error) {
+func (v view) revocationFiles(id string) ([]publish.File, error) {
 	signed, _, err := loadJSON[roster.Signed](v, tableRevoked, id)
 	path := fmt.Sprintf("revocations/%s.json", id)
-	return []file{{roster.SignaturePath(path), signed.Signatures, true}, {path, signed.Document, false}}, err
+	return behindSignatures(path, signed), err
 }
 
 // openRevocation verifies a revocation under the roster that it names.

@@ -1,15 +1,16 @@
 package signer
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/rootward/rootward/internal/pgp"
+	"github.com/rootward/rootward/internal/signer/publish"
 	"github.com/rootward/rootward/internal/signer/store"
 	"github.com/rootward/rootward/roster"
 	"github.com/rootward/rootward/roster/digest"
@@ -147,12 +148,9 @@ func (s *Service) publishSnapshot(ctx context.Context, last snapshotVersion, r *
 		return fmt.Errorf("checking the snapshot before it is published: %w", err)
 	}
 	path := roster.SnapshotPath(version)
-	err := s.put([]file{
-		{roster.SignaturePath(path), last.Signatures, true},
-		{path, last.Document, false},
-		{roster.LatestPath, []byte(strconv.FormatUint(version, 10) + "\n"), true},
-	})
-	if err != nil {
+	files := append(behindSignatures(path, signed),
+		publish.File{Path: roster.LatestPath, Bytes: []byte(strconv.FormatUint(version, 10) + "\n"), Mutable: true})
+	if err := s.put(files); err != nil {
 		return err
 	}
 	if err := s.markSnapshot(ctx, last, snapshotPublished); err != nil {
@@ -278,21 +276,54 @@ func (s *Service) publishMap(ctx context.Context) (root digest.Digest, size uint
 		return root, 0, err
 	}
 	public := make(map[digest.Digest]bool)
+	set := mapSet{files: s.Files, published: s.maps}
 	root, size, err = tree.Build(leaves, func(d digest.Digest, file []byte) error {
-		if !s.maps[d] {
-			if err := s.Files.Immutable(roster.MapPath(d), file); err != nil {
-				return err
-			}
-		}
 		public[d] = true
-		return nil
+		if s.maps[d] {
+			return nil
+		}
+		return set.add(d, file)
 	})
+	if err == nil {
+		err = set.publish()
+	}
 	if err != nil {
-		maps.Copy(s.maps, public)
 		return root, 0, fmt.Errorf("publishing the map: %w", err)
 	}
 	s.maps = public
 	return root, size, nil
+}
+
+// A mapSet publishes nodes and buckets, many at a time.
+type mapSet struct {
+	files     *publish.Directory
+	waiting   []publish.File
+	names     []digest.Digest        // of those that wait
+	published map[digest.Digest]bool // what was published is noted here, unless nil
+}
+
+// add takes a file, which the caller may use again.
+func (m *mapSet) add(d digest.Digest, file []byte) error {
+	m.waiting = append(m.waiting, publish.File{Path: roster.MapPath(d), Bytes: bytes.Clone(file)})
+	m.names = append(m.names, d)
+	if len(m.waiting) < batch {
+		return nil
+	}
+	return m.publish()
+}
+
+// publish publishes what waits.
+func (m *mapSet) publish() error {
+	if err := m.files.All(m.waiting); err != nil {
+		return err
+	}
+	if m.published != nil {
+		for _, d := range m.names {
+			m.published[d] = true
+		}
+	}
+	m.waiting, m.names = m.waiting[:0], m.names[:0]
+	return nil
 }
 
 // revokedIDs are the online keys of r that are known revoked, sorted.

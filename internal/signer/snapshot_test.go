@@ -284,18 +284,11 @@ type deadFiles struct {
 	h *hooked
 }
 
-func (d deadFiles) WriteNew(path string, data []byte, mode fs.FileMode) error {
+func (d deadFiles) WriteTemporary(path string, data []byte, mode fs.FileMode) (string, error) {
 	if d.h.dead {
-		return errCrash
+		return "", errCrash
 	}
-	return d.Disk.WriteNew(path, data, mode)
-}
-
-func (d deadFiles) Replace(path string, data []byte, mode fs.FileMode) error {
-	if d.h.dead {
-		return errCrash
-	}
-	return d.Disk.Replace(path, data, mode)
+	return d.Disk.WriteTemporary(path, data, mode)
 }
 
 // crashAfter returns a service over the same store that can write nothing any

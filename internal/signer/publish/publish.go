@@ -5,18 +5,17 @@
 // are written once. Only `latest` and the files of signatures are replaced.
 // Each file appears whole, by renaming, and is on the disk when the call
 // returns. The order of the calls is the caller's matter: what a reader comes
-// to last is written first.
+// to last is written first. Files that tell a reader nothing of each other are
+// written as a set, because a thousand files that wait for the disk together
+// wait hardly longer than one: see [Directory.All].
 package publish
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 
 	"github.com/rootward/rootward/internal/durable"
@@ -30,25 +29,35 @@ const (
 
 // Files are the operations on the disk. [Disk] is what a program uses.
 type Files interface {
-	// WriteNew writes a file that must not exist; the error wraps
-	// fs.ErrExist if it does.
-	WriteNew(path string, data []byte, mode fs.FileMode) error
-	// Replace writes a file in the place of what was there.
-	Replace(path string, data []byte, mode fs.FileMode) error
+	// WriteTemporary writes a temporary file beside path, brings its bytes to
+	// the disk and returns its name. Any number of goroutines may call it.
+	WriteTemporary(path string, data []byte, mode fs.FileMode) (tmp string, err error)
+	// NameNew gives it the name path; the error wraps fs.ErrExist if
+	// something has that name. Whatever comes of it, tmp has gone.
+	NameNew(tmp, path string) error
+	// Rename gives it the name path in the place of what was there.
+	Rename(tmp, path string) error
+	// SyncDir brings the names in a directory to the disk. Any number of
+	// goroutines may call it.
+	SyncDir(dir string) error
 }
 
 // Disk writes with package durable.
 type Disk struct{}
 
-// WriteNew is [durable.WriteNew].
-func (Disk) WriteNew(path string, data []byte, mode fs.FileMode) error {
-	return durable.WriteNew(path, data, mode)
+// WriteTemporary is [durable.WriteTemporary].
+func (Disk) WriteTemporary(path string, data []byte, mode fs.FileMode) (string, error) {
+	return durable.WriteTemporary(path, data, mode)
 }
 
-// Replace is [durable.Replace].
-func (Disk) Replace(path string, data []byte, mode fs.FileMode) error {
-	return durable.Replace(path, data, mode)
-}
+// NameNew is [durable.NameNew].
+func (Disk) NameNew(tmp, path string) error { return durable.NameNew(tmp, path) }
+
+// Rename is [durable.Rename].
+func (Disk) Rename(tmp, path string) error { return durable.Rename(tmp, path) }
+
+// SyncDir is [durable.SyncDir].
+func (Disk) SyncDir(dir string) error { return durable.SyncDir(dir) }
 
 // A ConflictError says that an immutable file is there already and holds other
 // bytes than those to be published. Nothing was changed. Readers may have seen
@@ -70,7 +79,7 @@ type Directory struct {
 	files Files
 
 	mu   sync.Mutex      // guards made
-	made map[string]bool // directories that are known to be there
+	made map[string]bool // directories that are known to be there, and to stay
 }
 
 // Open returns the directory at root, which is made if need be. One program
@@ -81,10 +90,11 @@ func Open(root string, files Files) (*Directory, error) {
 		return nil, fmt.Errorf("publishing to %q: %w", root, err)
 	}
 	d := &Directory{root: abs, files: files, made: make(map[string]bool)}
-	if err := d.makeDir(abs); err != nil {
-		return nil, err
+	if err := os.MkdirAll(abs, dirMode); err != nil {
+		return nil, fmt.Errorf("making a directory to publish in: %w", err)
 	}
-	return d, nil
+	d.made[abs] = true
+	return d, files.SyncDir(filepath.Dir(abs))
 }
 
 // Root is the directory's path, absolute.
@@ -94,36 +104,13 @@ func (d *Directory) Root() string { return d.root }
 // with these bytes, that is enough; with others, the error is a
 // [*ConflictError].
 func (d *Directory) Immutable(path string, data []byte) error {
-	full, err := d.place(path)
-	if err != nil {
-		return err
-	}
-	err = d.files.WriteNew(full, data, fileMode)
-	if !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	there, err := read(full, int64(len(data)))
-	if err != nil {
-		return fmt.Errorf("comparing a published file: %w", err)
-	}
-	if !bytes.Equal(there, data) {
-		return &ConflictError{full}
-	}
-	// A crash may have come between its rename and that of the directory.
-	return durable.SyncDir(filepath.Dir(full))
+	return d.All([]File{{Path: path, Bytes: data}})
 }
 
 // Mutable publishes a file of signatures, or `latest`, in the place of what
 // was there.
 func (d *Directory) Mutable(path string, data []byte) error {
-	full, err := d.place(path)
-	if err != nil {
-		return err
-	}
-	if there, err := read(full, int64(len(data))); err == nil && bytes.Equal(there, data) {
-		return durable.SyncDir(filepath.Dir(full))
-	}
-	return d.files.Replace(full, data, fileMode)
+	return d.All([]File{{Path: path, Bytes: data, Mutable: true}})
 }
 
 // Read returns a published file of at most limit bytes. The error wraps
@@ -139,43 +126,12 @@ func (d *Directory) Read(path string, limit int64) ([]byte, error) {
 	return b, err
 }
 
-// place returns where a file of the repository is on the disk, and makes its
-// directories.
+// place returns where a file of the repository is on the disk.
 func (d *Directory) place(path string) (string, error) {
 	if !fs.ValidPath(path) || path == "." || durable.Temporary(filepath.Base(path)) {
 		return "", fmt.Errorf("path %q is not one of a repository", path)
 	}
-	full := filepath.Join(d.root, filepath.FromSlash(path))
-	return full, d.makeDir(filepath.Dir(full))
-}
-
-// makeDir makes a directory and those above it, and brings their entries to
-// the disk.
-func (d *Directory) makeDir(dir string) error {
-	d.mu.Lock()
-	known := d.made[dir]
-	d.mu.Unlock()
-	if known {
-		return nil
-	}
-	parent := filepath.Dir(dir)
-	if strings.HasPrefix(dir, d.root+string(filepath.Separator)) {
-		if err := d.makeDir(parent); err != nil {
-			return err
-		}
-		if err := os.Mkdir(dir, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("making a directory to publish in: %w", err)
-		}
-	} else if err := os.MkdirAll(dir, dirMode); err != nil {
-		return fmt.Errorf("making a directory to publish in: %w", err)
-	}
-	if err := durable.SyncDir(parent); err != nil {
-		return err
-	}
-	d.mu.Lock()
-	d.made[dir] = true
-	d.mu.Unlock()
-	return nil
+	return filepath.Join(d.root, filepath.FromSlash(path)), nil
 }
 
 // read returns at most limit bytes of a regular file, plus one to tell that
