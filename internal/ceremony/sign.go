@@ -102,7 +102,11 @@ func (s *Session) SignTurn(ctx context.Context, t *Signing) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		t.Desk.Say("Signing " + doc.Path)
+		if t.Guided {
+			t.Desk.Say("Signing: " + s.Called(doc))
+		} else {
+			t.Desk.Say("Signing " + doc.Path)
+		}
 		if err := s.signOne(t, h, doc); err != nil {
 			t.pin = ""
 			return Judge(err)
@@ -231,6 +235,19 @@ func (s *Session) show(desk Desk, h *Holder, state CardState, todo []Document) {
 	for _, doc := range todo {
 		desk.Say(fmt.Sprintf("  %s  %s  %s", doc.Digest(), doc.Path, purpose(doc)))
 	}
+}
+
+// Called is what people call a document of the draft.
+func (s *Session) Called(doc Document) string {
+	if doc.Path == s.Draft.Documents()[0].Path {
+		return fmt.Sprintf("root roster %d", s.Draft.Roster.Version())
+	}
+	for _, k := range s.Draft.Roster.Root().OnlineKeys {
+		if doc.Path == roster.RevocationPath(k.Key.ID()) {
+			return fmt.Sprintf("revocation of online %s key %s (sealed, for an emergency)", k.Role, k.Key)
+		}
+	}
+	return doc.Path
 }
 
 func purpose(doc Document) string {
@@ -393,7 +410,11 @@ func (s *Session) signOne(t *Signing, h *Holder, doc Document) error {
 	if err := durable.WriteNew(path, asc, 0o644); err != nil {
 		return err
 	}
-	t.Desk.Say("Signed and verified: " + doc.Path)
+	if t.Guided {
+		t.Desk.Say("Signed and verified.")
+	} else {
+		t.Desk.Say("Signed and verified: " + doc.Path)
+	}
 	return s.note(t.at(), eventSigned, h, s.factsOf(doc))
 }
 

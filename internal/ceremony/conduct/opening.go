@@ -1,0 +1,277 @@
+package conduct
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rootward/rootward/internal/airgap"
+	"github.com/rootward/rootward/internal/ceremony"
+	"github.com/rootward/rootward/internal/ceremony/script"
+	"github.com/rootward/rootward/roster"
+	"github.com/rootward/rootward/roster/digest"
+)
+
+// open begins the record, before anything else, and asks for others of the same
+// version.
+func (r *run) open(ctx context.Context) error {
+	if err := r.noRival(ctx); err != nil {
+		return err
+	}
+	if r.record == nil || r.needsOpening() {
+		if r.record != nil { // of an abandoned draft
+			if err := r.record.Close(); err != nil {
+				return err
+			}
+			r.record = nil
+		}
+		if _, err := os.Lstat(r.out); err == nil {
+			return &ceremony.RefusedError{Problem: fmt.Sprintf("the output %q exists already", r.out), Do: "an output must not exist when the ceremony begins: move it away, or correct the plan"}
+		}
+		var err error
+		o := ceremony.Opening{Ceremony: r.plan.Ceremony, Repository: r.plan.Repository, Version: r.plan.Roster.Version,
+			Plan: digest.Sum(r.raw), Room: true, Program: r.Machine(r.rehearsal()).Program}
+		if r.record, err = ceremony.NewRecord(ctx, r.folder, o, r.Now(), r.Watch); err != nil {
+			return err
+		}
+		if err := r.note(eventBegun, nil); err != nil {
+			return err
+		}
+	}
+	lines := spelt(digest.Sum(r.raw))
+	if !r.rehearsal() {
+		lines = append(lines, Line{Kind: Warning, Text: "This is NO REHEARSAL: what is signed here is for " + r.plan.Repository + "."})
+	}
+	if err := r.show(lines...); err != nil {
+		return err
+	}
+	if _, err := r.ask("Type yes if this is the digest of the plan that was reviewed", oneOf("yes")); err != nil {
+		return err
+	}
+	return r.otherRecords(ctx)
+}
+
+// needsOpening reports whether a draft was abandoned since the record was opened.
+func (r *run) needsOpening() bool {
+	for _, e := range slices.Backward(r.record.Entries()) {
+		switch e.Event {
+		case "opened":
+			return false
+		case "abandoned":
+			return true
+		}
+	}
+	return true
+}
+
+func (r *run) rehearsal() bool {
+	return strings.HasPrefix(r.plan.Repository, roster.RehearsalPrefix)
+}
+
+// noRival refuses if a folder beside the record's has a draft of this version:
+// a keyholder signs one.
+func (r *run) noRival(ctx context.Context) error {
+	parent := filepath.Dir(filepath.Clean(r.folder))
+	entries, err := os.ReadDir(parent)
+	if err != nil {
+		return fmt.Errorf("looking for other records: %w", err)
+	}
+	for _, e := range entries {
+		dir := filepath.Join(parent, e.Name())
+		if !e.IsDir() || dir == filepath.Clean(r.folder) || strings.HasPrefix(e.Name(), ".tmp-") {
+			continue
+		}
+		if err := r.noDraftIn(ctx, dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// noDraftIn refuses if the folder has a draft of this version that was not
+// abandoned.
+func (r *run) noDraftIn(_ context.Context, dir string) error {
+	if !ceremony.IsRecord(dir) {
+		return nil
+	}
+	d, err := ceremony.DraftIn(dir)
+	if err != nil {
+		return &ceremony.RefusedError{Problem: fmt.Sprintf("another record, %q, cannot be read", dir), Err: err, Do: "find out whether it holds a draft of this version, and move it away"}
+	}
+	if d != nil && d.Repository == r.plan.Repository && d.Version == r.plan.Roster.Version {
+		return &ceremony.RefusedError{Problem: fmt.Sprintf("%q has a draft of root roster %d already (%s)", dir, d.Version, d.Digest),
+			Do: "a keyholder signs one draft of a version: go on with that one, or destroy it first with ceremony abandon --record " + dir}
+	}
+	return nil
+}
+
+// otherRecords asks people for records of the same version elsewhere.
+func (r *run) otherRecords(ctx context.Context) error {
+	for {
+		answer, err := r.ask(fmt.Sprintf("Is there another record, anywhere, for root roster %d? Type none, or its folder", r.plan.Roster.Version), func(a string) (string, string) {
+			switch {
+			case strings.EqualFold(a, "none"):
+				return "none", ""
+			case a != "" && ceremony.IsRecord(a):
+				return a, ""
+			}
+			return "", "Type none; or, if there is one, the folder of that record, brought to this machine."
+		})
+		if err != nil || answer == "none" {
+			return err
+		}
+		if err := r.noDraftIn(ctx, answer); err != nil {
+			return err
+		}
+	}
+}
+
+// rollCall calls each name.
+func (r *run) rollCall(context.Context) error {
+	people := script.People(r.plan)
+	var lines []Line
+	for _, p := range people {
+		lines = append(lines, Line{Kind: Item, Text: p.String()})
+	}
+	if err := r.show(lines...); err != nil {
+		return err
+	}
+	for _, p := range people {
+		_, err := r.ask(fmt.Sprintf("%s: type your name if you are here, or absent", p), oneOf(p.Name, "absent"))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clocks is how many clocks besides the machine's are read.
+const clocks = 2
+
+// clock compares the machine's clock with others, and with the previous roster.
+// It goes on only when they agree.
+func (r *run) clock(context.Context) error {
+	for {
+		now := r.Now()
+		if err := r.show(Line{Kind: Plain, Text: "This machine reads " + now.UTC().Format("Monday, 2 January 2006, 15:04 UTC") + "."}); err != nil {
+			return err
+		}
+		var people []airgap.Stamp
+		for i := range clocks {
+			read, err := r.readClock(i)
+			if err != nil {
+				return err
+			}
+			people = append(people, read)
+		}
+		findings := airgap.CheckClock(r.Now(), r.artefacts(), people)
+		if len(findings) == 0 {
+			return nil
+		}
+		for _, f := range findings {
+			r.Desk.Say(f.Sentence)
+			if err := r.exception(f.Sentence, map[string]any{"id": f.ID}); err != nil {
+				return err
+			}
+		}
+		if _, err := r.ask("The clocks do not agree. Set the one that is wrong, then type again", oneOf("again")); err != nil {
+			return err
+		}
+	}
+}
+
+// readClock asks for one clock's time. It stands for its minute, so the machine's
+// seconds are given to it.
+func (r *run) readClock(i int) (airgap.Stamp, error) {
+	var read time.Time
+	prompt := fmt.Sprintf("Clock %d: what does it show, in UTC? (such as %s)", i+1, "2026-11-23 09:41")
+	_, err := r.ask(prompt, func(a string) (string, string) {
+		t, err := time.Parse("2006-01-02 15:04", a)
+		if err != nil {
+			return "", "That is not a date and a time such as 2026-11-23 09:41."
+		}
+		read = t
+		return a, ""
+	})
+	now := r.Now().UTC()
+	return airgap.Stamp{Who: fmt.Sprintf("clock %d", i+1), At: read.Add(now.Sub(now.Truncate(time.Minute)))}, err
+}
+
+// artefacts are what cannot be from the future: the record's own last entry is
+// compared with each new one anyway.
+func (r *run) artefacts() []airgap.Stamp {
+	if r.session == nil || r.session.Draft.Previous == nil {
+		return nil
+	}
+	p := r.session.Draft.Previous
+	return []airgap.Stamp{{Who: fmt.Sprintf("root roster %d", p.Version), At: p.Issued.Time}}
+}
+
+// machine shows what is known of the machine. In a ceremony that is no
+// rehearsal, what is refused is refused; what is an exception people decide, and
+// the record has it.
+func (r *run) machine(context.Context) error {
+	for {
+		m := r.Machine(r.rehearsal())
+		worst := airgap.Worst(m.Findings)
+		ids := make([]string, len(m.Findings))
+		lines := items(Item, m.Lines)
+		for i, f := range m.Findings {
+			ids[i] = f.ID
+			kind := Warning
+			if f.Class == airgap.Notice {
+				kind = Item
+			}
+			lines = append(lines, Line{Kind: kind, Text: f.Sentence + " To do: " + f.Do + "."})
+		}
+		match, program := r.program(m.Program)
+		if err := r.show(append(lines, program...)...); err != nil {
+			return err
+		}
+		err := r.note(eventShown, map[string]any{"machine": m.Lines, "findings": m.Findings, "program": m.Program.String(), "program as planned": match})
+		if err != nil {
+			return err
+		}
+		again, err := r.acceptMachine(worst, match, ids)
+		if err != nil || !again {
+			return err
+		}
+	}
+}
+
+// acceptMachine asks what is to be done about the findings; again is set when the
+// machine is to be looked at again.
+func (r *run) acceptMachine(worst airgap.Class, match bool, ids []string) (again bool, err error) {
+	answer := ""
+	switch {
+	case !match || worst == airgap.Refused:
+		answer, err = r.ask("This machine, or this program, is NOT the one for this ceremony. Put it right and type again", oneOf("again"))
+	case worst == airgap.Exception:
+		answer, err = r.ask("Put right what the lines with !! name, and type again; or, if all agree to go on as it is, type exception", oneOf("again", "exception"))
+	default:
+		_, err = r.ask("Type yes if the digests are the same and the machine is as it should be", oneOf("yes"))
+	}
+	if err == nil && answer == "exception" {
+		err = r.exception("the machine is not as it should be, and all agreed to go on", map[string]any{"findings": ids})
+	}
+	return answer == "again", err
+}
+
+// program compares the program's digest with the plan's, which a rehearsal's may
+// leave out.
+func (r *run) program(is digest.Digest) (match bool, lines []Line) {
+	want := r.plan.Program.Digest
+	lines = append(lines, Line{Kind: Plain, Text: "The digest of this program:"})
+	lines = append(lines, spelt(is)...)
+	switch {
+	case want.IsZero():
+		return r.rehearsal(), append(lines, Line{Kind: Warning, Text: "The plan does not say which program it should be; only a rehearsal may do so."})
+	case want == is:
+		return true, append(lines, Line{Kind: Plain, Text: "It is the one that the plan names."})
+	}
+	return false, append(lines, Line{Kind: Warning, Text: "The plan names ANOTHER program: " + want.String()})
+}
