@@ -26,11 +26,33 @@ type Card interface {
 	Signer(pub crypto.PublicKey, pin func(tries int) (string, error), touch func()) (crypto.Signer, error)
 }
 
-// A CardState is what a card says of itself.
+// A Custody is a card with what its holder does to it outside a ceremony. Errors
+// are those of package hsm.
+type Custody interface {
+	Card
+
+	// Evidence gives the attestation of slot 9c, unchecked.
+	Evidence() (hsm.Evidence, error)
+	// ChangePIN and ChangePUK replace a secret by its current value.
+	ChangePIN(current, next string) error
+	ChangePUK(current, next string) error
+	// Unblock sets a new PIN by the PUK.
+	Unblock(puk, next string) error
+	// Reset destroys all that the PIV application holds.
+	Reset() error
+}
+
+// A CardState is what a card says of itself. The zero value of a field says
+// nothing.
 type CardState struct {
 	PINTries  int  // left
 	PUKTries  int  // left; -1 where the card does not say
 	SlotEmpty bool // slot 9c holds neither a key nor a certificate
+
+	// As the card left the factory?
+	DefaultPIN, DefaultPUK, DefaultManagementKey hsm.Answer
+	ManagementKeyAlgorithm                       string
+	Key                                          *hsm.KeyState // nil: none, or the card does not say
 }
 
 // Secrets are what a card is given. They print as nothing.
@@ -54,4 +76,11 @@ type Desk interface {
 	Ask(prompt string) (string, error)
 	// Secret does the same without showing what is typed.
 	Secret(prompt string) (string, error)
+}
+
+// A Discloser is a Desk that can show what is secret, once, and wipe it from the
+// screen when the person has written it down. Where the Desk of an [Enrolling]
+// is none, drawn secrets are said as any line.
+type Discloser interface {
+	Disclose(lines []string) error
 }

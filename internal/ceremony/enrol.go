@@ -1,7 +1,6 @@
 package ceremony
 
 import (
-	"crypto/subtle"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"github.com/rootward/rootward/hsm"
-	"github.com/rootward/rootward/internal/ceremony/transcript"
 	"github.com/rootward/rootward/internal/durable"
 	"github.com/rootward/rootward/internal/pgp"
 	"github.com/rootward/rootward/roster"
@@ -28,21 +26,25 @@ type Enrolling struct {
 	Repository string
 	Dir        string // where the enrolment goes; made if need be
 	Algorithm  hsm.Algorithm
+	// RandomSecrets has PIN and PUK drawn and shown, rather than thought of.
+	RandomSecrets bool
 }
 
 // managementKeySize is that of AES-192 and of 3DES, in bytes.
 const managementKeySize = 24
 
 // Enrol makes a card a keyholder's: it looks at the card and wants its slot 9c
-// empty, asks for a new PIN and PUK twice each, has the key made and attested,
-// sets the secrets (the management key is random, set last and kept by nobody),
-// checks that the attestation is of this key, card, slot and policies, and
-// writes the enrolment with the attestation beside it. At last the card
-// certifies itself once, with the new PIN, for people's gpg.
+// empty; asks for a new PIN and PUK twice each, or draws them, and wants the PUK
+// on paper before the card is changed; has the key made and attested, sets the
+// secrets (the management key is random, set last and kept by nobody), checks
+// that the attestation is of this key, card, slot and policies, and writes the
+// enrolment with the attestation beside it; reads back from the card what was
+// done, as far as the card says it. At last the card certifies itself once, with
+// the new PIN, for people's gpg.
 //
 // Files that would be in the way are found before the card is touched. If Enrol
-// fails after the key was made, the card is reset outside the ceremony and
-// enrolled anew; if only the certificate is missing, see [Certify].
+// fails after the key was made, the card is retired (see [Retire]) and enrolled
+// anew; if only the certificate is missing, see [Certify].
 func Enrol(e Enrolling) (*Enrolment, error) {
 	if err := e.ready(); err != nil {
 		return nil, err
@@ -65,6 +67,9 @@ func Enrol(e Enrolling) (*Enrolment, error) {
 	enrolment, err := e.provision(secrets)
 	if err != nil {
 		return nil, Judge(err)
+	}
+	if err := e.readBack(enrolment); err != nil {
+		return enrolment, Judge(err)
 	}
 	err = e.certify(enrolment, func(int) (string, error) { return secrets.PIN, nil })
 	if err != nil {
@@ -104,63 +109,28 @@ func userID(holder, repository string) string {
 	return fmt.Sprintf("%s (Rootward keyholder, %s)", holder, repository)
 }
 
-// secrets asks for the new PIN and PUK, and draws the management key.
-func (e *Enrolling) secrets() (Secrets, error) {
-	var s Secrets
-	var err error
-	if s.PIN, err = e.twice("PIN", "6 to 8 digits"); err != nil {
-		return Secrets{}, err
-	}
-	if s.PUK, err = e.twice("PUK", "6 to 8 digits, not the PIN; it unblocks a blocked PIN"); err != nil {
-		return Secrets{}, err
-	}
-	s.ManagementKey = make([]byte, managementKeySize)
-	if _, err := io.ReadFull(e.Rand, s.ManagementKey); err != nil {
-		return Secrets{}, fmt.Errorf("drawing a management key: %w", err)
-	}
-	e.Desk.Say("The management key will be random and kept by nobody: no key can be made or put on this card again, unless its PIV application is reset, which destroys this one.")
-	return s, nil
-}
-
-func (e *Enrolling) twice(what, rule string) (string, error) {
-	first, err := e.Desk.Secret(fmt.Sprintf("New %s of card %d (%s)", what, e.Card.Serial(), rule))
-	if err != nil {
-		return "", err
-	}
-	second, err := e.Desk.Secret(fmt.Sprintf("The new %s once more", what))
-	if err != nil {
-		return "", err
-	}
-	if subtle.ConstantTimeCompare([]byte(first), []byte(second)) != 1 {
-		return "", refuse("the new %s was not typed the same twice; the card is as it was", what)
-	}
-	return first, nil
-}
-
 // provision has the card make the key, and writes what it leaves behind. The
 // transcript shows that the slot was empty, before it is filled.
 func (e *Enrolling) provision(secrets Secrets) (_ *Enrolment, err error) {
 	serial := e.Card.Serial()
-	if err := os.MkdirAll(e.Dir, 0o755); err != nil {
-		return nil, err
-	}
-	t, err := e.transcript()
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, t.Close()) }()
 	facts := func(more map[string]any) map[string]any {
-		more["card"], more["holder"], more["slot"] = serial, e.Holder, slot
+		more["holder"], more["slot"] = e.Holder, slot
 		return more
 	}
-	err = t.Add(e.At, "enrol", "slot seen empty", facts(map[string]any{"firmware": e.Card.Firmware().String(), "algorithm": string(e.Algorithm)}))
+	note := func(event string, more map[string]any) error {
+		return noteCard(e.Dir, serial, e.At, "enrol", event, facts(more))
+	}
+	err = note("slot seen empty", map[string]any{"firmware": e.Card.Firmware().String(), "algorithm": string(e.Algorithm)})
 	if err != nil {
+		return nil, err
+	}
+	if err := note("PUK on paper", map[string]any{"drawn": e.RandomSecrets}); err != nil {
 		return nil, err
 	}
 	e.Desk.Say(fmt.Sprintf("Making a %s key in slot %s: PIN always, touch always.", e.Algorithm, slot))
 	pub, evidence, err := e.Card.Provision(e.Algorithm, secrets)
 	if err != nil {
-		return nil, errors.Join(err, t.Add(e.At, "enrol", "not provisioned", facts(map[string]any{"why": err.Error()})))
+		return nil, errors.Join(err, note("not provisioned", map[string]any{"why": err.Error()}))
 	}
 	e.Desk.Say("PIN, PUK and management key are set.")
 	key, err := pgp.NewPublicKey(pub, roster.At(e.At).Time)
@@ -170,21 +140,12 @@ func (e *Enrolling) provision(secrets Secrets) (_ *Enrolment, err error) {
 	enrolment := &Enrolment{Repository: e.Repository, Holder: e.Holder, Serial: serial, Firmware: e.Card.Firmware().String(),
 		Slot: slot, Key: roster.Key{PublicKey: key}, Attesting: roster.NoAttestation, Enrolled: roster.At(e.At)}
 	if err := e.bind(enrolment, evidence); err != nil {
-		return nil, errors.Join(err, t.Add(e.At, "enrol", "refused", facts(map[string]any{"why": err.Error()})))
+		return nil, errors.Join(err, note("refused", map[string]any{"why": err.Error()}))
 	}
 	if err := e.write(enrolment, evidence); err != nil {
 		return nil, err
 	}
-	return enrolment, t.Add(e.At, "enrol", "enrolled", facts(map[string]any{"key": key.ID().String(), "attestation": enrolment.Attesting}))
-}
-
-// transcript opens the provisioning's, or begins it.
-func (e *Enrolling) transcript() (*transcript.Transcript, error) {
-	path := filepath.Join(e.Dir, provisioningName(e.Card.Serial()))
-	if _, err := os.Stat(path); err == nil {
-		return transcript.Open(path, e.At)
-	}
-	return transcript.Create(path)
+	return enrolment, note("enrolled", map[string]any{"key": key.ID().String(), "attestation": enrolment.Attesting})
 }
 
 // bind checks the attestation. In a rehearsal it may lead to a root that only

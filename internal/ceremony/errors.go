@@ -73,9 +73,10 @@ func Judge(err error) error {
 		imported *hsm.ImportedError
 		weak     *hsm.WeakSecretError
 		attested *hsm.AttestationError
+		uncount  *hsm.CountError
 		exit     interface{ ExitCode() int }
 	)
-	for _, target := range []any{&pin, &blocked, &manage, &none, &many, &key, &empty, &occupied, &imported, &weak, &attested} {
+	for _, target := range []any{&pin, &blocked, &manage, &none, &many, &key, &empty, &occupied, &imported, &weak, &attested, &uncount} {
 		if !errors.As(err, &exit) && errors.As(err, target) {
 			return &RefusedError{Err: err}
 		}
