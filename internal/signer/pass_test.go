@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -79,6 +80,53 @@ func TestForeignFileInTheDirectory(t *testing.T) {
 	if !strings.Contains(r.log.String(), "somebody to look into a fault") {
 		t.Fatalf("the log does not ask for help:\n%s", r.log)
 	}
+}
+
+// A foreign file in the place of one package's index is that package's trouble
+// alone, though a pass writes the files of many together.
+func TestForeignFileOfOnePackage(t *testing.T) {
+	r := newRig(t)
+	for _, name := range []string{"one", "two", "three"} {
+		r.claim(name, alice)
+	}
+	path := roster.IndexPath("two", r.x.Package("two").Index.Digest())
+	must(t, publishFile(r, path, "a thief's"))
+	var conflict *publish.ConflictError
+	if err := r.service.Publish(t.Context(), false); !errors.As(err, &conflict) || !strings.Contains(err.Error(), "publishing package two") {
+		t.Fatalf("over a foreign index the pass ends with %v, wanted a *publish.ConflictError for package two", err)
+	}
+	if !r.published("one") || r.published("two") || !r.published("three") {
+		t.Fatal("the other packages are not published, or that one is")
+	}
+	must(t, os.Remove(filepath.Join(r.dir, "www", filepath.FromSlash(path))))
+	r.publish()
+	r.same()
+}
+
+// A release that comes while its package is being published is published with
+// its manifest, or not yet.
+func TestReleaseDuringAPass(t *testing.T) {
+	r := newRig(t)
+	r.claim("example", alice)
+	o := r.options()
+	var late *roster.Manifest
+	o.Keys = keysFunc(func(ctx context.Context, role roster.Role) (*pgp.PublicKey, crypto.Signer, error) {
+		if late == nil {
+			late = r.release("example", "example-1.0.tar.gz", "one", alice)
+		}
+		return r.keys.Key(ctx, role)
+	})
+	s, err := signer.Open(t.Context(), o)
+	must(t, err)
+	must(t, s.Publish(t.Context(), false))
+	if r.published("example") {
+		t.Error("the package is published as it was before it changed")
+	}
+	must(t, s.Publish(t.Context(), false))
+	if _, err := r.read(roster.ManifestPath("example", late.Digest())); err != nil {
+		t.Error(err)
+	}
+	r.same()
 }
 
 func publishFile(r *rig, path, content string) error {
