@@ -45,6 +45,7 @@ func (t *tool) app() *cli.App {
 				{Name: "check", Usage: "runs every check over a plan and what it names, and builds the draft without keeping it",
 					Flags: []cli.Flag{planFlag}, Action: t.planCheck},
 			}},
+			t.conductCommand(),
 			{Name: "draft", Usage: "makes the draft that a plan describes, and begins the record",
 				Flags: []cli.Flag{planFlag, recordFlag}, Action: t.draft},
 			{Name: "show", Usage: "says in sentences what a draft, or a roster in a file, changes", ArgsUsage: "[FILE]",

@@ -35,6 +35,11 @@ func (d *desk) Ask(prompt string) (string, error) {
 // Secret implements [ceremony.Desk].
 func (d *desk) Secret(prompt string) (string, error) {
 	d.prompt(prompt)
+	return d.secret()
+}
+
+// secret reads a line of which nothing is shown.
+func (d *desk) secret() (string, error) {
 	file, ok := d.terminal()
 	if !ok {
 		return d.line()
@@ -82,6 +87,8 @@ func keepEcho(file *os.File) func() {
 	}
 }
 
+var errInputEnded = errors.New("the input ended where an answer was wanted")
+
 // line reads one line, without its end.
 func (d *desk) line() (string, error) {
 	var line []byte
@@ -96,7 +103,7 @@ func (d *desk) line() (string, error) {
 		case n == 1:
 			line = append(line, b[0])
 		case errors.Is(err, io.EOF):
-			return "", errors.New("the input ended where an answer was wanted")
+			return "", errInputEnded
 		case err != nil:
 			return "", fmt.Errorf("reading an answer: %w", err)
 		}
