@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rootward/rootward/client"
@@ -24,6 +25,7 @@ type row struct {
 // The packages that clients ask for.
 type chosen struct {
 	median    string   // 12 releases, 2 maintainers
+	another   string   // the same
 	succeeded string   // the same, with a succession since the anchor
 	set       []string // 100 from everywhere
 	timed     []string // 100 more, for the processor's time
@@ -39,6 +41,8 @@ func choose(members []world.Member) chosen {
 		case m.Releases != 12 || m.Maintainers != 2:
 		case c.median == "":
 			c.median = m.Name
+		case c.another == "":
+			c.another = m.Name
 		default:
 			c.succeeded = m.Name
 		}
@@ -46,7 +50,7 @@ func choose(members []world.Member) chosen {
 	step := len(members) / (2*inSet + 1)
 	for i := step; len(c.timed) < inSet; i += step {
 		switch name := members[i].Name; {
-		case name == c.median || name == c.succeeded:
+		case name == c.median || name == c.another || name == c.succeeded:
 		case len(c.set) < inSet:
 			c.set = append(c.set, name)
 		default:
@@ -57,7 +61,7 @@ func choose(members []world.Member) chosen {
 }
 
 func (c chosen) all() []string {
-	return slices.Concat([]string{c.median, c.succeeded}, c.set, c.timed)
+	return slices.Concat([]string{c.median, c.another, c.succeeded}, c.set, c.timed)
 }
 
 // A bench is a made-up index, served, and where its clients keep their states.
@@ -68,6 +72,7 @@ type bench struct {
 	world  *world.World
 	chosen chosen
 	server *server
+	old    *server // over HTTP/1.1
 	rows   []row
 }
 
@@ -132,19 +137,18 @@ func (r *reader) authoriseIn(v *client.View, names ...string) error {
 // measure does f and puts a row in the table.
 func (b *bench) measure(what string, f func() error) error {
 	b.server.take()
+	b.old.take()
 	if err := f(); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	if os.Getenv("BENCH_REQUESTS") != "" {
-		fmt.Fprintf(b.log, "%s\n  %s\n", what, slices.Collect(func(yield func(string) bool) {
-			for _, p := range b.server.log {
-				if !yield(p + "\n") {
-					return
-				}
-			}
-		}))
+		fmt.Fprintf(b.log, "%s\n  %s\n", what, strings.Join(b.server.log, "\n  "))
 	}
-	b.rows = append(b.rows, row{what, b.server.take()})
+	c := b.server.take()
+	if c.Gets == 0 {
+		c = b.old.take()
+	}
+	b.rows = append(b.rows, row{what, c})
 	return nil
 }
 
@@ -168,6 +172,14 @@ func (b *bench) clients() error {
 	if err != nil {
 		return err
 	}
+	source, err := client.NewHTTPSource(b.old.http.URL)
+	if err != nil {
+		return err
+	}
+	oldHundred, err := b.reader("hundred-old", newest, source)
+	if err != nil {
+		return err
+	}
 	steps := []struct {
 		what string
 		do   func() error
@@ -176,8 +188,10 @@ func (b *bench) clients() error {
 		{"new user, pin one roster behind", func() error { return behind.authorise(median) }},
 		{"new user, a succession since the anchor", func() error { return followed.authorise(b.chosen.succeeded) }},
 		{"new user, a set of 100", func() error { return hundred.authorise(b.chosen.set...) }},
+		{"new user, a set of 100 over HTTP/1.1", func() error { return oldHundred.authorise(b.chosen.set...) }},
 		{"same snapshot, same package", func() error { return fresh.authorise(median) }},
-		{"same snapshot, another package", func() error { return fresh.authorise(b.chosen.succeeded) }},
+		{"same snapshot, another median package", func() error { return fresh.authorise(b.chosen.another) }},
+		{"same snapshot, another, with a succession", func() error { return fresh.authorise(b.chosen.succeeded) }},
 		{"refresh with nothing new", func() error { return fresh.authorise() }},
 	}
 	for _, s := range steps {

@@ -1,32 +1,34 @@
 package main
 
 import (
-	"net"
+	"bytes"
+	"compress/gzip"
+	"encoding/pem"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/rootward/rootward/tools/bench/world"
 )
 
 // A cost is what a client asked a server for.
 type cost struct {
-	Bytes  int64 // bodies of the answers
-	Wire   int64 // with requests and headers, both ways
+	Bytes  int64 // bodies of the answers, as they were sent
+	Plain  int64 // the same without any coding
 	Gets   int
 	Rounds int // requests that had to wait for the answer to another, one after another
 }
 
-// A server publishes a world over HTTP and counts. It holds each answer for a
-// while, so that all requests of one round arrive before its first answer.
+// A server publishes files over HTTP and counts. It holds each answer for a
+// while, so that all requests of one round arrive before its first answer. It
+// sends ranges, and gzip where it is asked for, as static hosts do.
 type server struct {
-	world *world.World
-	hold  time.Duration
-	http  *httptest.Server
-	wire  atomic.Int64
+	file func(path string) ([]byte, error)
+	hold time.Duration
+	http *httptest.Server
 
 	mu   sync.Mutex
 	cost cost
@@ -34,12 +36,32 @@ type server struct {
 	log  []string
 }
 
-func serve(w *world.World, hold time.Duration) *server {
-	s := &server{world: w, hold: hold}
+// serve publishes files over HTTP/1.1, or over HTTP/2 with a certificate that
+// [trustServers] makes this process trust.
+func serve(file func(path string) ([]byte, error), hold time.Duration, http2 bool) *server {
+	s := &server{file: file, hold: hold}
 	s.http = httptest.NewUnstartedServer(s)
-	s.http.Listener = counted{s.http.Listener, &s.wire}
-	s.http.Start()
+	if !http2 {
+		s.http.Start()
+		return s
+	}
+	s.http.EnableHTTP2 = true
+	s.http.StartTLS()
 	return s
+}
+
+// trustServers makes this process trust the certificate of test servers. It
+// must come before the first request over TLS.
+func trustServers(dir string) error {
+	s := httptest.NewUnstartedServer(nil)
+	s.StartTLS()
+	defer s.Close()
+	path := filepath.Join(dir, "certificate.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		return err
+	}
+	return os.Setenv("SSL_CERT_FILE", path)
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -50,20 +72,45 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.cost.Rounds = max(s.cost.Rounds, round)
 	s.log = append(s.log, path)
 	s.mu.Unlock()
-	b, err := s.world.File(path)
+	plain, err := s.file(path)
 	if s.hold > 0 {
 		time.Sleep(s.hold)
 	}
-	status := http.StatusOK
-	if err != nil {
-		b, status = []byte("absent\n"), http.StatusNotFound
+	status, body := http.StatusOK, plain
+	switch from := 0; {
+	case err != nil:
+		plain = []byte("absent\n")
+		status, body = http.StatusNotFound, plain
+	case partOf(r, &from, len(plain)):
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, len(plain)-1, len(plain)))
+		plain = plain[from:]
+		status, body = http.StatusPartialContent, plain
+	case r.Header.Get("Accept-Encoding") == "gzip":
+		if coded := inGzip(plain); len(coded) < len(plain) {
+			w.Header().Set("Content-Encoding", "gzip")
+			body = coded
+		}
 	}
 	s.mu.Lock()
-	s.cost.Bytes += int64(len(b))
+	s.cost.Bytes += int64(len(body))
+	s.cost.Plain += int64(len(plain))
 	s.done = max(s.done, round)
 	s.mu.Unlock()
 	w.WriteHeader(status)
-	_, _ = w.Write(b)
+	_, _ = w.Write(body)
+}
+
+func partOf(r *http.Request, from *int, length int) bool {
+	_, err := fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-", from)
+	return err == nil && *from < length
+}
+
+func inGzip(b []byte) []byte {
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	_, _ = z.Write(b) // a buffer fails nobody
+	_ = z.Close()
+	return out.Bytes()
 }
 
 // take returns what was asked for since the last call, and begins anew.
@@ -71,35 +118,6 @@ func (s *server) take() cost {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.cost
-	c.Wire = s.wire.Swap(0)
 	s.cost, s.done, s.log = cost{}, 0, nil
 	return c
-}
-
-// counted counts the bytes of all connections, both ways.
-type counted struct {
-	net.Listener
-	n *atomic.Int64
-}
-
-func (l counted) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	return countedConn{c, l.n}, err
-}
-
-type countedConn struct {
-	net.Conn
-	n *atomic.Int64
-}
-
-func (c countedConn) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	c.n.Add(int64(n))
-	return n, err
-}
-
-func (c countedConn) Write(b []byte) (int, error) {
-	n, err := c.Conn.Write(b)
-	c.n.Add(int64(n))
-	return n, err
 }

@@ -79,12 +79,20 @@ func all(ctx context.Context, o options, out, log io.Writer) error {
 	b.quarter()
 	b.world.Change(b.chosen.succeeded, world.State{Releases: 1, Lists: 1})
 	b.world.Publish()
-	b.server = serve(b.world, o.hold)
+	if err := trustServers(dir); err != nil {
+		return err
+	}
+	b.server = serve(b.world.File, o.hold, true)
 	defer b.server.http.Close()
+	b.old = serve(b.world.File, o.hold, false)
+	defer b.old.http.Close()
 	if err := b.clients(); err != nil {
 		return err
 	}
 	printClients(out, o.packages, b.rows)
+	if err := measureEdges(ctx, dir, o.hold, out); err != nil {
+		return err
+	}
 	if o.peers != "" {
 		if err := printPeers(ctx, o.peers, out, log); err != nil {
 			fmt.Fprintf(out, "go-tuf: not measured: %v\n", err)
