@@ -134,34 +134,19 @@ func (d directory) write(name string, data []byte) error {
 	return durable.Replace(d.file(name), data, 0o600)
 }
 
-// writeCached puts a file in a place where there is none, or none that is
-// whole. It is for what is of use only while its digest is right: nothing waits
-// for the disk, so after a kill or a loss of power it may be damaged. With
-// parents, the directories are looked at and made as needed.
-func (d directory) writeCached(name string, data []byte, parents bool) error {
+// writeCache writes to a file of which nothing is of use unless its digest is
+// right: it need not be whole, and nothing waits for the disk. how is
+// os.O_APPEND or os.O_TRUNC.
+func (d directory) writeCache(name string, data []byte, how int) error {
 	if d.before != nil {
 		if err := d.before(name); err != nil {
 			return err
 		}
 	}
-	if parents {
-		if err := d.plain(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		if err := d.makeParents(name); err != nil {
-			return err
-		}
+	if err := d.plain(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	f, err := os.OpenFile(d.file(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // follows no link
-	if errors.Is(err, fs.ErrExist) {
-		if err := os.RemoveAll(d.file(name)); err != nil {
-			return err
-		}
-		f, err = os.OpenFile(d.file(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	}
-	if errors.Is(err, fs.ErrNotExist) && !parents {
-		return d.writeCached(name, data, true) // another program has emptied the cache
-	}
+	f, err := os.OpenFile(d.file(name), os.O_WRONLY|os.O_CREATE|how, 0o600)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@
 //	packages/<h>                     what is remembered of one package: a line of JSON, and what it
 //	                                 names: the release index, the lists from the anchored one or
 //	                                 version 1 on, and their signatures
-//	map/<d>                          a cache of the map's files; may be removed
+//	map-cache                        the map's files, one behind the other; may be removed
 //
 // h is the SHA-256 of the package's name, so that no name from outside reaches
 // the file system; d is a document's digest. f is the version of the roster

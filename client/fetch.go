@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"github.com/rootward/rootward/roster"
@@ -40,8 +39,5 @@ func (v *View) keptRevocation(path string) ([]byte, bool) {
 	}
 	return s.Document, true
 }
-
-// errNotCached says that a file must be fetched.
-var errNotCached = errors.New("not in the cache")
 
 var _ roster.Fetch = (*View)(nil).must

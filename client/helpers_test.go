@@ -275,7 +275,7 @@ func files(t *testing.T, dir string) map[string]string {
 		}
 		b, err := os.ReadFile(path)
 		name, _ := filepath.Rel(dir, path)
-		if name = filepath.ToSlash(name); !strings.HasPrefix(name, "map/") {
+		if name = filepath.ToSlash(name); name != "map-cache" {
 			all[name] = string(b)
 		}
 		return err

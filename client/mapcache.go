@@ -2,128 +2,133 @@ package client
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
+	"io/fs"
+	"os"
 	"sync"
 
 	"golang.org/x/sync/singleflight"
 
 	"github.com/rootward/rootward/roster/digest"
+	"github.com/rootward/rootward/roster/tree"
 )
 
 const (
-	// maxCached is about how many of the map's files are kept on the disk; then
-	// all are dropped.
-	maxCached = 4096
-	// maxHeld is about how many bytes of them a view keeps beside; then all are
-	// dropped.
-	maxHeld = 16 << 20
+	// maxCache is how long the cache's file may grow; then it begins anew.
+	maxCache = 8 << 20
+	// cacheHead is what stands before each file in it: its digest, and its
+	// length in four bytes, big-endian.
+	cacheHead = len(digest.Digest{}) + 4
 )
 
-// A mapCache keeps files of the map, which are named by their digest: on the
-// disk for later programs, and in memory for this one.
+// A mapCache keeps files of the map, which are named by their digest: in
+// memory for this view, and in one file for later ones. Nothing waits for the
+// disk, and what is damaged in that file costs a request.
 type mapCache struct {
 	loading singleflight.Group // one request for a file that two lookups want
 
 	mu     sync.Mutex
-	held   map[digest.Digest][]byte
-	size   int             // bytes of held
-	onDisk map[string]bool // read once a view: other programs' files make little odds
+	read   bool                     // the file was read
+	length int                      // of the file
+	stored map[digest.Digest][]byte // as the file has them: nobody looked at them
+	held   map[digest.Digest][]byte // with the right digest
+	fresh  []byte                   // what is to be appended
 }
 
 // mapFile reads a file of the map from the cache, or fetches it and caches
-// what has the right digest. A damaged cache costs a request.
+// what has the right digest.
 func (v *View) mapFile(ctx context.Context, d digest.Digest, path string, limit int64) ([]byte, error) {
 	if d == emptyMap {
 		return emptyMapFile, nil
 	}
 	c := &v.maps
-	if b := c.holds(d); b != nil {
-		return b, nil
+	b, err := c.find(v.m.dir, d)
+	if b != nil || err != nil {
+		return b, err
 	}
 	got, err, _ := c.loading.Do(path, func() (any, error) {
-		if b := c.holds(d); b != nil {
-			return b, nil
-		}
-		if err := c.list(v.m.dir); err != nil {
-			return nil, err
-		}
-		if b, err := c.fromDisk(v.m.dir, d, path, limit); err == nil {
-			return b, nil
+		if b, err := c.find(v.m.dir, d); b != nil || err != nil {
+			return b, err // it came in the meantime
 		}
 		b, err := v.read(ctx, path, limit)
-		if err != nil || digest.Sum(b) != d {
-			return b, required(path, err) // the lookup refuses another digest, by name
+		if err == nil && digest.Sum(b) == d { // the lookup refuses another digest, by name
+			c.add(d, b)
 		}
-		c.hold(d, b)
-		return b, c.toDisk(v.m.dir, d, path, b)
+		return b, required(path, err)
 	})
-	b, _ := got.([]byte)
+	b, _ = got.([]byte)
 	return b, err
 }
 
-func (c *mapCache) holds(d digest.Digest) []byte {
+// find returns a file that is cached and whole, or nil.
+func (c *mapCache) find(dir directory, d digest.Digest) ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.held[d]
-}
-
-func (c *mapCache) hold(d digest.Digest, b []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.held == nil || c.size > maxHeld {
-		c.held, c.size = make(map[digest.Digest][]byte), 0
+	if !c.read {
+		if err := c.load(dir); err != nil {
+			return nil, err
+		}
+	}
+	if b := c.held[d]; b != nil {
+		return b, nil
+	}
+	b := c.stored[d]
+	delete(c.stored, d)
+	if b == nil || digest.Sum(b) != d {
+		return nil, nil
 	}
 	c.held[d] = b
-	c.size += len(b)
+	return b, nil
 }
 
-// list reads the directory, once.
-func (c *mapCache) list(dir directory) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.onDisk != nil {
-		return nil
-	}
-	names, err := dir.names(mapDir)
-	if err != nil {
+// load reads the file, as far as it is well.
+func (c *mapCache) load(dir directory) error {
+	b, err := dir.read(mapFileName, 2*maxCache)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	c.onDisk = make(map[string]bool, len(names))
-	for _, n := range names {
-		c.onDisk[n] = true
+	c.read, c.length = true, len(b)
+	c.stored, c.held = make(map[digest.Digest][]byte), make(map[digest.Digest][]byte)
+	for len(b) >= cacheHead {
+		d, n := digest.Digest(b), int(binary.BigEndian.Uint32(b[cacheHead-4:]))
+		if b = b[cacheHead:]; n > tree.MaxFile || n > len(b) {
+			break
+		}
+		c.stored[d] = b[:n:n]
+		b = b[n:]
+	}
+	if len(b) > 0 {
+		c.length = maxCache // a part is damaged: begin anew
 	}
 	return nil
 }
 
-// fromDisk returns a file that is on the disk and whole.
-func (c *mapCache) fromDisk(dir directory, d digest.Digest, path string, limit int64) ([]byte, error) {
-	c.mu.Lock()
-	there := c.onDisk[d.String()]
-	c.mu.Unlock()
-	if !there {
-		return nil, errNotCached
-	}
-	b, err := dir.read(path, limit)
-	if err == nil && digest.Sum(b) != d {
-		err = errNotCached
-	}
-	if err == nil {
-		c.hold(d, b)
-	}
-	return b, err
-}
-
-func (c *mapCache) toDisk(dir directory, d digest.Digest, path string, b []byte) error {
+func (c *mapCache) add(d digest.Digest, b []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.onDisk) >= maxCached {
-		if err := dir.remove(mapDir); err != nil {
-			return err
-		}
-		clear(c.onDisk)
+	c.held[d] = b
+	c.fresh = append(c.fresh, d[:]...)
+	c.fresh = binary.BigEndian.AppendUint32(c.fresh, uint32(len(b)))
+	c.fresh = append(c.fresh, b...)
+}
+
+// flush appends to the file what was added since the last call.
+func (c *mapCache) flush(dir directory) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.fresh) == 0 {
+		return nil
 	}
-	if err := dir.writeCached(path, b, len(c.onDisk) == 0); err != nil {
+	how := os.O_APPEND
+	if c.length+len(c.fresh) > maxCache {
+		how, c.length = os.O_TRUNC, 0
+		clear(c.held)
+	}
+	if err := dir.writeCache(mapFileName, c.fresh, how); err != nil {
 		return err
 	}
-	c.onDisk[d.String()] = true
+	c.length += len(c.fresh)
+	c.fresh = c.fresh[:0]
 	return nil
 }

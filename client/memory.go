@@ -25,7 +25,8 @@ const (
 	keyDir      = "key-revocations"
 	snapshotDir = "snapshots"
 	packageDir  = "packages"
-	mapDir      = "map"
+	mapDir      = "map" // of the repository
+	mapFileName = "map-cache"
 	stateType   = "rootward-state/v1"
 	maxPinFile  = 512
 )

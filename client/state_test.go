@@ -136,7 +136,7 @@ func names(files map[string]string) []string {
 // A directory link in the state is not followed either.
 func TestLinkedDirectories(t *testing.T) {
 	u := remembered(t)
-	for _, name := range []string{"root", "revocations", "key-revocations", "snapshots", "packages", "map", "earlier"} {
+	for _, name := range []string{"root", "revocations", "key-revocations", "snapshots", "packages", "earlier"} {
 		t.Run(name, func(t *testing.T) {
 			v := &user{t: t, s: u.s, State: copyState(t, u.State)}
 			path, elsewhere := filepath.Join(v.State, name), filepath.Join(t.TempDir(), "elsewhere")
@@ -231,29 +231,85 @@ func TestMapCache(t *testing.T) {
 	s := serve(t, example(t))
 	u := newUser(t, s)
 	root := roster.MapPath(s.Map().Root)
-	cached := filepath.Join(u.State, filepath.FromSlash(root))
+	cache := filepath.Join(u.State, "map-cache")
 
 	good := s.Files[root]
 	s.Files[root] = change(good, len(good)/2)
 	_, err := u.get(pkg, wheel)
 	refused(t, err, roster.LayerMap, "not what it should be")
-	if b, err := os.ReadFile(cached); err == nil {
+	if b, err := os.ReadFile(cache); err == nil {
 		t.Errorf("the refused file was cached: %q", b)
 	}
 
 	s.Files[root] = good
 	u.wantWheel()
+	whole, err := os.ReadFile(cache)
+	if err != nil || !bytes.Contains(whole, good) {
+		t.Fatalf("the cache has not the root (%v)", err)
+	}
 	s.Requests()
 	u.wantWheel()
 	if count(s.Requests(), root) != 0 {
 		t.Error("the cached file was asked for again")
 	}
-	if err := os.WriteFile(cached, change(good, 20), 0o600); err != nil {
+	long := bytes.Clone(whole)
+	copy(long[32:36], []byte{0xff, 0xff, 0xff, 0xff})
+	for name, b := range map[string][]byte{
+		"a digest changed": change(whole, 3), "a file changed": change(whole, 60), "cut": whole[:len(whole)-1], "cut in the head": whole[:20],
+		"an endless length": long, "empty": nil, "something else": []byte("<html>please log in</html>, and again and again"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 2 { // the second finds it mended
+				if err := os.WriteFile(cache, b, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				s.Requests()
+				u.wantWheel()
+				if count(s.Requests(), root) != 1 {
+					t.Error("the damaged file was not asked for again")
+				}
+				u.wantWheel()
+				if count(s.Requests(), root) != 0 {
+					t.Error("the cache was not mended")
+				}
+			}
+		})
+	}
+	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
+	if err := errors.Join(os.Rename(cache, elsewhere), os.Symlink(elsewhere, cache)); err != nil {
+		t.Skipf("cannot make a link here: %v", err)
+	}
+	_, err = u.tryGet()
+	var e *client.StateError
+	if !errors.As(err, &e) || !strings.Contains(err.Error(), "symbolic link") {
+		t.Errorf("got %v, want a StateError for the link", err)
+	}
+}
+
+// The cache does not grow without end, whoever publishes.
+func TestMapCacheIsBounded(t *testing.T) {
+	s := serve(t, example(t))
+	u := newUser(t, s)
+	u.wantWheel()
+	cache := filepath.Join(u.State, "map-cache")
+	full := make([]byte, 0, 9<<20)
+	for i := 0; len(full) < 8<<20; i++ { // as if many files had been kept
+		d := digest.Sum([]byte(fmt.Sprint(i)))
+		full = append(append(full, d[:]...), 0, 0, 0x10, 0)
+		full = append(full, make([]byte, 0x1000)...)
+	}
+	if err := os.WriteFile(cache, full, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	u.wantWheel()
-	if count(s.Requests(), root) != 1 {
-		t.Error("the damaged file was not asked for again")
+	info, err := os.Stat(cache)
+	if err != nil || info.Size() > 100_000 {
+		t.Errorf("the cache has %d bytes (%v), want it begun anew", info.Size(), err)
+	}
+	s.Requests()
+	u.wantWheel()
+	if count(s.Requests(), roster.MapPath(s.Map().Root)) != 0 {
+		t.Error("what the new cache has was asked for again")
 	}
 }
 

@@ -87,6 +87,9 @@ func (v *View) locked(ctx context.Context, keep bool, f func() error) error {
 		}
 		revocations := len(v.m.keys)
 		err = v.ahead.call(ctx, keep, f)
+		if flushErr := v.maps.flush(v.m.dir); err == nil {
+			err = flushErr
+		}
 		if len(v.m.keys) != revocations {
 			var stampErr error
 			if v.stamp, stampErr = v.m.stamp(); err == nil {
