@@ -7,7 +7,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/rootward/rootward/internal/airgap"
 	"github.com/rootward/rootward/internal/ceremony"
 	"github.com/rootward/rootward/internal/ceremony/change"
 	"github.com/rootward/rootward/internal/command"
@@ -61,7 +60,7 @@ func (t *tool) app() *cli.App {
 				Flags: []cli.Flag{&cli.StringFlag{Name: "pin", Usage: "the first roster's digest in `HEX`, from another source than DIR", Required: true}}, Action: t.verify},
 			{Name: "abandon", Usage: "destroys the draft and the signatures over it, and records that",
 				Flags: []cli.Flag{recordFlag}, Action: t.abandon},
-			{Name: "air-gap", Usage: "tries every way to a network, and shows that the kernel refuses", Action: t.airGap},
+			t.airGapCommand(),
 		},
 	}
 }
@@ -285,26 +284,6 @@ func (t *tool) abandon(c *cli.Context) (err error) {
 	}
 	t.result("the draft and its signatures are destroyed")
 	t.result("transcript %s", r.Head())
-	return nil
-}
-
-func (t *tool) airGap(*cli.Context) error {
-	attempts := airgap.Attempts()
-	if len(attempts) == 0 {
-		return &ceremony.RefusedError{Err: airgap.ErrUnsupported, Do: "hold the ceremony on a machine without any network hardware"}
-	}
-	open := 0
-	for _, a := range attempts {
-		if a.Opened {
-			open++
-			t.result("OPEN     %s", a.What)
-		} else {
-			t.result("refused  %s: %s", a.What, a.Reason)
-		}
-	}
-	if open > 0 {
-		return &ceremony.RefusedError{Problem: fmt.Sprintf("%d of %d ways to a network are open", open, len(attempts)), Do: "do not hold a ceremony with this program on this machine"}
-	}
 	return nil
 }
 

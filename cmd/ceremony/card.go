@@ -35,7 +35,9 @@ type pivCard struct{ *piv.Card }
 // Look implements [ceremony.Card].
 func (c pivCard) Look() (ceremony.CardState, error) {
 	s, err := c.Inspect()
-	return ceremony.CardState{PINTries: s.PINTries, PUKTries: s.PUKTries, SlotEmpty: s.Key == nil && !s.Certificate}, err
+	return ceremony.CardState{PINTries: s.PINTries, PUKTries: s.PUKTries, SlotEmpty: s.Key == nil && !s.Certificate,
+		DefaultPIN: s.DefaultPIN, DefaultPUK: s.DefaultPUK, DefaultManagementKey: s.DefaultManagementKey,
+		ManagementKeyAlgorithm: s.ManagementKeyAlgorithm, Key: s.Key}, err
 }
 
 // Provision implements [ceremony.Card].
@@ -43,21 +45,24 @@ func (c pivCard) Provision(a hsm.Algorithm, s ceremony.Secrets) (crypto.PublicKe
 	return c.Card.Provision(a, piv.Secrets(s))
 }
 
+// oneCard names the card of a command that takes the only one there is.
+var oneCard = &cli.StringFlag{Name: "serial", Usage: "the card's serial number `N`; may be left out where there is one card"}
+
 func (t *tool) cardCommand() *cli.Command {
 	out := &cli.StringFlag{Name: "out", Usage: "where enrolments are kept, `DIR`", Required: true}
-	return &cli.Command{Name: "card", Usage: "looks at cards and provisions them", Subcommands: []*cli.Command{
+	return &cli.Command{Name: "card", Usage: "looks at cards and provisions them", Subcommands: append([]*cli.Command{
 		{Name: "list", Usage: "lists the PIV cards that are in readers", Action: t.cardList},
-		{Name: "inspect", Usage: "says what a card tells of itself without any secret",
-			Flags: []cli.Flag{&cli.StringFlag{Name: "serial", Usage: "the card's serial number `N`; may be left out where there is one card"}}, Action: t.cardInspect},
+		{Name: "inspect", Usage: "says what a card tells of itself without any secret", Flags: []cli.Flag{oneCard}, Action: t.cardInspect},
 		{Name: "provision", Usage: "makes a card a keyholder's: new PIN, PUK and management key, and an attested key in slot 9c",
-			Flags: []cli.Flag{serialFlag, out,
+			Flags: []cli.Flag{oneCard, out,
 				&cli.StringFlag{Name: "holder", Usage: "the keyholder's `NAME`", Required: true},
 				&cli.StringFlag{Name: "repository", Usage: "the index, a DNS `NAME`", Required: true},
 				&cli.StringFlag{Name: "algorithm", Usage: "P-384, P-256, RSA-3072 or RSA-4096, as `NAME`", Value: string(hsm.P384)},
+				&cli.BoolFlag{Name: "random-secrets", Usage: "draw PIN and PUK, and show them once, to be written on paper"},
 			}, Action: t.cardProvision},
 		{Name: "certify", Usage: "has an enrolled card certify itself for gpg, where provisioning was interrupted before that",
-			Flags: []cli.Flag{serialFlag, out}, Action: t.cardCertify},
-	}}
+			Flags: []cli.Flag{oneCard, out}, Action: t.cardCertify},
+	}, t.custodyCommands()...)}
 }
 
 // serialOf reads --serial; 0 where it may be left out and is.
@@ -81,7 +86,7 @@ func (t *tool) cardList(*cli.Context) error {
 		t.result("%d  firmware %s  %s", c.Serial, c.Firmware, c.Reader)
 	}
 	if len(all) == 0 {
-		t.desk.Say("No PIV card is in any reader.")
+		t.desk.Say("No PIV card is in any reader. Insert one, wait until its reader blinks, and repeat.")
 	}
 	return nil
 }
@@ -120,10 +125,14 @@ func (t *tool) inspectSlot(s piv.State) {
 		return
 	}
 	kind := "a key of which the card does not say more"
-	if a, err := hsm.AlgorithmOf(s.Key.Public); err == nil {
+	a, err := hsm.AlgorithmOf(s.Key.Public)
+	if err == nil {
 		kind = string(a) + " key"
 	}
 	t.result("slot %s: %s, PIN %v, touch %v, generated on the card: %v", piv.Slot, kind, s.Key.PINPolicy, s.Key.TouchPolicy, s.Key.Generated)
+	for _, adv := range hsm.Advisories(s.Firmware, a) {
+		t.result("advisory %s, by the firmware that the card claims: %s (%s)", adv.ID, adv.Warning, adv.URL)
+	}
 }
 
 func (t *tool) enrolling(c *cli.Context) (ceremony.Enrolling, error) {
@@ -136,14 +145,20 @@ func (t *tool) enrolling(c *cli.Context) (ceremony.Enrolling, error) {
 		return ceremony.Enrolling{}, ceremony.Judge(err)
 	}
 	return ceremony.Enrolling{Card: card, Desk: t.desk, At: t.Now(), Rand: t.Rand, Dir: c.String("out"),
-		Holder: c.String("holder"), Repository: c.String("repository"), Algorithm: hsm.Algorithm(c.String("algorithm"))}, nil
+		Holder: c.String("holder"), Repository: c.String("repository"), Algorithm: hsm.Algorithm(c.String("algorithm")),
+		RandomSecrets: c.Bool("random-secrets")}, nil
 }
 
 func (t *tool) cardProvision(c *cli.Context) error {
+	discloser, err := t.discloser(c)
+	if err != nil {
+		return err
+	}
 	e, err := t.enrolling(c)
 	if err != nil {
 		return err
 	}
+	e.Desk = discloser
 	enrolment, err := ceremony.Enrol(e)
 	if enrolment != nil {
 		t.result("card %d of %s: key %s", enrolment.Serial, enrolment.Holder, enrolment.Key)

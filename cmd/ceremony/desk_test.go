@@ -141,7 +141,7 @@ func TestAirGapThatIsOpen(t *testing.T) {
 	if got := command.Main(t.Context(), []string{name, "air-gap"}, env, app); got != command.Refused {
 		t.Errorf("exit code %d, want %d", got, command.Refused)
 	}
-	if !strings.Contains(out.String(), "OPEN     TCP over IPv4\n") || !strings.Contains(errs.String(), "ways to a network are open") {
+	if !strings.Contains(out.String(), "OPEN      TCP over IPv4\n") || !strings.Contains(errs.String(), "ways to a network are open") {
 		t.Errorf("said\n%s%s", out.String(), errs.String())
 	}
 }

@@ -36,6 +36,8 @@ const (
 	cardFrank  //
 	cardNobody // enrolled nowhere
 	cardMute   // gives no attestation
+	cardKept   // looked after by its holder
+	cardOld    // firmware 5.4.3
 	cardCount
 )
 
@@ -77,6 +79,7 @@ func runInRoom(m *testing.M) int {
 	for i := range cardCount {
 		cards = append(cards, room.Card{Serial: serial(i), Firmware: "5.7.1"})
 	}
+	cards[cardOld].Firmware = "5.4.3"
 	cards[cardMute].Faults = []vcard.Fault{vcard.NoAttestation}
 	cardRoom, err = room.Start(ctx, room.Config{Dir: dir, VcardBinary: binary, Cards: cards, TouchDelay: time.Millisecond, TouchTimeout: 200 * time.Millisecond})
 	if err != nil {
