@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/rootward/rootward/internal/airgap"
 	"github.com/rootward/rootward/internal/ceremony"
 	"github.com/rootward/rootward/internal/ceremony/change"
 	"github.com/rootward/rootward/internal/command"
@@ -82,7 +83,12 @@ func load(c *cli.Context, at time.Time) (*ceremony.Case, error) {
 	if _, err := os.Stat(c.String("plan")); err != nil {
 		return nil, command.Usagef("reading the plan: %w", err)
 	}
-	return ceremony.Load(c.Context, c.String("plan"), at)
+	k, err := ceremony.Load(c.Context, c.String("plan"), at)
+	if err != nil {
+		return nil, err
+	}
+	k.Program, err = airgap.ProgramDigest()
+	return k, err
 }
 
 func (t *tool) planCheck(c *cli.Context) error {
@@ -94,12 +100,8 @@ func (t *tool) planCheck(c *cli.Context) error {
 	for _, in := range k.Inputs {
 		t.result("input  %s  %s (%s)", in.Digest, in.Path, in.What)
 	}
-	for i, f := range findings {
-		word := "ok     "
-		if !f.OK {
-			word = "REFUSED"
-		}
-		line := fmt.Sprintf("%s %s: %s", word, f.ID, ceremony.Checks[i].Rule)
+	for _, f := range findings {
+		line := fmt.Sprintf("%-7s %s: %s", f.Word(), f.ID, f.Rule)
 		if f.Parameter != "" {
 			line += " (" + f.Parameter + ")"
 		}

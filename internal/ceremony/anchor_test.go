@@ -73,10 +73,23 @@ func (x *indexed) keep() {
 	x.at = x.Now.AddDate(0, 0, 8)
 }
 
+var program = digest.Sum([]byte("program"))
+
+func (x *indexed) mustLoad(plan string, at time.Time) *Case {
+	x.stage.t.Helper()
+	c := x.stage.mustLoad(plan, at)
+	c.Program = program
+	return c
+}
+
 // anchoring is the plan that anchors the kept map, with more lines for anchor.
 func (x *indexed) anchoring(more string) string {
 	p := x.plan("renewal, anchor", int(x.Roster.Version())+1, x.at, "Alice", "Bob", "Carol")
 	p = strings.Replace(p, "attestation_roots: [root.pem]\n", "cards_without_attestation: [Alice, Bob, Carol]\nalgorithms: [P-256]\n", 1)
+	p = strings.Replace(p, "snapshot_floor: 5", "snapshot_floor: 0", 1)
+	// No rehearsal, so it names the program and who is there.
+	p += "program: " + program.String() + "\nroles: {administrator: Grace, witnesses: [{name: Heidi}, {name: Ivan}]}\n" +
+		"switched_off: [{check: ROLES-CERTIFICATE, reason: they sign on paper, approved_by: Grace}]\n"
 	window := fmt.Sprintf("  not_before: %s\n  expires: %s\n", roster.At(rostertest.Epoch), roster.At(rostertest.Epoch.AddDate(3, 0, 0)))
 	begin, end := strings.Index(p, "  not_before:"), strings.Index(p, "keyholders:")
 	return p[:begin] + window + p[end:] + "previous: {directory: public, pin: " + x.pin.String() + "}\n" +

@@ -23,7 +23,10 @@ type Draft struct {
 	Revocations []Document
 	Previous    *roster.Root   // nil for genesis
 	Anchor      *change.Anchor // nil where the anchor is not recomputed
-	Findings    []Finding      // of the checks, all of which it passed
+	Findings    []Finding      // of the checks, none of which refuses
+	// Notices say which checks the plan switches off, after the sentences that
+	// follow from the documents.
+	Notices []string
 	// Files are what is published beside the documents that are signed here, by
 	// their paths in the repository: attestations, the anchor's map, the lists
 	// of overrides.
@@ -47,7 +50,7 @@ func (d *Draft) Documents() []Document {
 
 // Sentences say what the draft changes.
 func (d *Draft) Sentences() []string {
-	return change.Of(d.Previous, d.Roster.Root(), d.Anchor)
+	return append(change.Of(d.Previous, d.Roster.Root(), d.Anchor), d.Notices...)
 }
 
 // Build runs every check and makes the draft that the plan describes. What it
@@ -56,9 +59,14 @@ func (d *Draft) Sentences() []string {
 // would refuse, or that the people who could sign it cannot make valid, is found
 // before any card is touched.
 //
-// The error is a [*CheckError] if a check refuses the plan.
+// The error is a [*CheckError] if a check refuses the plan. Plans of another
+// family than the roster's have nothing to build: see [OpenSealed],
+// [DestroySealed] and [AbandonPlanned].
 func Build(ctx context.Context, c *Case, rand io.Reader) (*Draft, error) {
-	d := &Draft{Previous: c.previous(), Files: make(map[string][]byte), Findings: c.Judge()}
+	if c.Plan.Family() != plan.RosterFamily {
+		return nil, refuse("the plan's act is %s, which makes no roster", c.Plan.ActNames())
+	}
+	d := &Draft{Previous: c.previous(), Files: make(map[string][]byte), Findings: c.Judge(), Notices: OffSentences(c.Plan)}
 	if err := Refusal(d.Findings); err != nil {
 		return nil, err
 	}

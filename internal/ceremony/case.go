@@ -38,8 +38,20 @@ type Case struct {
 	// Opened are the online keys whose sealed revocation is public beside the
 	// rosters so far, and valid.
 	Opened []roster.OnlineKey
-	Inputs []Input // every file that was read, but the chain
+	Inputs []Input // every file that was read, but the chain and what is sealed
+	// Witnesses are those of the plan, with the keys of their certificates.
+	Witnesses []Witness
+	Sealed    *SealedSet   // nil unless the plan is of the sealed family
+	Doomed    *DoomedDraft // nil unless the plan abandons a draft
 
+	// Program is the SHA-256 of the program that runs. [Load] does not know it:
+	// whoever calls Load sets it, before Judge.
+	Program digest.Digest
+	// Record is the folder in which this ceremony's record stands already, or "".
+	// The plan's outputs.record may then exist, if it is this one.
+	Record string
+
+	lists      listing
 	dir        string // the plan's
 	extraRoots int    // certificates besides Yubico's
 }
@@ -72,7 +84,14 @@ func Load(ctx context.Context, planFile string, at time.Time) (*Case, error) {
 		return nil, err
 	}
 	c := &Case{Plan: p, Raw: raw, At: at, dir: filepath.Dir(planFile)}
-	for _, load := range []func(context.Context) error{c.loadRoots, c.loadHolders, c.loadOnline, c.loadChain, c.loadKept, c.loadRevoke} {
+	steps := []func(context.Context) error{c.loadWitnesses, c.loadRoots, c.loadHolders, c.loadChain, c.loadOnline, c.loadKept, c.loadRevoke, c.loadLists}
+	switch p.Family() {
+	case plan.SealedFamily:
+		steps = []func(context.Context) error{c.loadWitnesses, c.loadChain, c.loadSealed}
+	case plan.DraftFamily:
+		steps = []func(context.Context) error{c.loadWitnesses, c.loadDoomed}
+	}
+	for _, load := range steps {
 		if err := load(ctx); err != nil {
 			return nil, err
 		}
@@ -195,6 +214,12 @@ func (c *Case) loadOnline(context.Context) error {
 		files = append(files, c.Plan.StandbyKeys)
 	}
 	for _, f := range files {
+		if len(f.Keep) > 0 {
+			if err := c.keepOnline(f); err != nil {
+				return err
+			}
+			continue
+		}
 		b, err := c.input("online keys", f.File, f.SHA256.Digest)
 		if err != nil {
 			return err
@@ -210,8 +235,26 @@ func (c *Case) loadOnline(context.Context) error {
 	return nil
 }
 
+// keepOnline takes keys of the previous roster over, with a new window.
+func (c *Case) keepOnline(f *plan.OnlineKeys) error {
+	p := c.previous()
+	if p == nil {
+		return refuse("the plan keeps online keys, and there is no previous roster").do("name the file that the online signer handed over")
+	}
+	for _, id := range f.Keep {
+		i := slices.IndexFunc(p.OnlineKeys, func(k roster.OnlineKey) bool { return k.Key.ID() == pgp.KeyID(id.Digest) })
+		if i < 0 {
+			return refuse("the plan keeps online key %s, which roster %d does not list", id, p.Version).do("correct the id, or name the file that the online signer handed over")
+		}
+		k := p.OnlineKeys[i]
+		kept := handover.OnlineKey{Role: k.Role, Name: fmt.Sprintf("of roster %d", p.Version), Key: k.Key}
+		c.Online = append(c.Online, Online{kept, f.NotBefore.Time, f.Expires.Time, c.Plan.Repository})
+	}
+	return nil
+}
+
 func (c *Case) loadChain(ctx context.Context) error {
-	if c.Plan.Act == plan.Genesis {
+	if c.Plan.Does(plan.Genesis) {
 		return nil
 	}
 	folder, err := OpenFolder(c.path(c.Plan.Previous.Directory))
@@ -275,4 +318,34 @@ func (c *Case) revokedKey(name string) (roster.Key, error) {
 		return roster.Key{}, refuse("revoked key %q holds %d keys that Rootward accepts, wanted an OpenPGP certificate with one", name, len(found)).because(err)
 	}
 	return roster.Key{PublicKey: found[0].Key}, nil
+}
+
+// A Witness is one of the plan's, with the keys that their certificate holds.
+type Witness struct {
+	Name        string
+	Certificate []byte           // the file; nil if the plan names none
+	Keys        []*pgp.PublicKey // those in it that can sign
+}
+
+func (c *Case) loadWitnesses(context.Context) error {
+	for _, w := range c.Plan.Roles.Witnesses {
+		if w.Certificate == "" {
+			c.Witnesses = append(c.Witnesses, Witness{Name: w.Name})
+			continue
+		}
+		b, err := c.input("certificate of witness "+w.Name, w.Certificate, w.SHA256.Digest)
+		if err != nil {
+			return err
+		}
+		found, err := pgp.KeysIn(b)
+		if err != nil {
+			return refuse("certificate of witness %s (%q)", w.Name, w.Certificate).because(err).do("export it again, without secret keys: gpg --armor --export")
+		}
+		loaded := Witness{Name: w.Name, Certificate: b}
+		for _, f := range found {
+			loaded.Keys = append(loaded.Keys, f.Key)
+		}
+		c.Witnesses = append(c.Witnesses, loaded)
+	}
+	return nil
 }

@@ -39,7 +39,10 @@ func checkOutgoing(c *Case) error {
 			return fmt.Errorf("%q is no keyholder of roster %d", h.Name, root.Version)
 		}
 		if slices.ContainsFunc(c.Keyholders, func(k Holder) bool { return k.Enrolment.Key.ID() == id }) {
-			return fmt.Errorf("%q is a keyholder of this roster too", h.Name)
+			return fmt.Errorf("the outgoing key of %q is a keyholder's of this roster too", h.Name)
+		}
+		if c.revokes(h.Enrolment.Key) {
+			return fmt.Errorf("the outgoing key of %q is one that the plan revokes: it cannot sign", h.Name)
 		}
 	}
 	return nil

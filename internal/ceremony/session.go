@@ -106,7 +106,7 @@ func readAll(ctx context.Context, f *Folder) (map[string][]byte, error) {
 
 // assemble makes the draft from its files.
 func (s *Session) assemble(files map[string][]byte, now *transcript.Entry) error {
-	d := &Draft{Files: files}
+	d := &Draft{Files: files, Notices: OffSentences(s.Plan)}
 	path := roster.RosterPath(s.Plan.Roster.Version)
 	raw, ok := files[path]
 	if !ok {

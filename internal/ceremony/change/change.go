@@ -305,3 +305,8 @@ func Digest(d digest.Digest) []string {
 	lines := []string{"SHA-256 " + d.String()}
 	return append(lines, strings.Split(strings.TrimSpace(words.Format(d[:])), "\n")...)
 }
+
+// SwitchedOff says that a check has no say in a ceremony.
+func SwitchedOff(check, by, why string) string {
+	return fmt.Sprintf("CHECK %s IS SWITCHED OFF, approved by %q: %q.", check, by, why)
+}

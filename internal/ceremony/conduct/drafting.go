@@ -41,7 +41,12 @@ func checkLine(f ceremony.Finding) Line {
 	if f.Parameter != "" {
 		text += " (" + f.Parameter + ")"
 	}
-	if f.OK {
+	switch {
+	case f.SwitchedOff != "" && f.OK:
+		return Line{Kind: Warning, Text: text + ": SWITCHED OFF, and would pass"}
+	case f.SwitchedOff != "":
+		return Line{Kind: Warning, Text: text + ": SWITCHED OFF, and would refuse: " + f.Found}
+	case f.OK:
 		return Line{Kind: Item, Text: text + ": passed"}
 	}
 	return Line{Kind: Warning, Text: text + ": " + f.Found}
@@ -61,6 +66,7 @@ func (r *run) load(ctx context.Context) error {
 		return &ceremony.RefusedError{Problem: fmt.Sprintf("the plan has digest %s now, wanted %s as when the ceremony was opened", got, want),
 			Do: "find out who changed the plan"}
 	}
+	c.Record, c.Program = r.folder, r.Machine(r.rehearsal()).Program
 	r.kase = c
 	return nil
 }

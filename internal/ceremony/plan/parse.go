@@ -324,7 +324,6 @@ func (p *Plan) missing() error {
 		{"roster.threshold", p.Roster.Threshold > 0},
 		{"roster.snapshot_lifetime", p.Roster.SnapshotLifetime.D > 0},
 		{"keyholders", len(p.Keyholders) > 0},
-		{"online_keys.file", p.OnlineKeys.File != ""},
 		{"anchor", p.Anchor.Fixed != "" || p.Anchor.New != nil},
 	}
 	online := []*OnlineKeys{&p.OnlineKeys}
@@ -332,8 +331,11 @@ func (p *Plan) missing() error {
 		online = append(online, p.StandbyKeys)
 	}
 	for _, o := range online {
-		if o.File == "" || o.NotBefore.IsZero() || o.Expires.IsZero() {
-			return errors.New("online_keys and standby_keys want file, not_before and expires")
+		if (o.File == "") == (len(o.Keep) == 0) || o.NotBefore.IsZero() || o.Expires.IsZero() {
+			return errors.New("online_keys and standby_keys want file or keep, not_before and expires")
+		}
+		if len(o.Keep) > 0 && !o.SHA256.IsZero() {
+			return errors.New("online_keys and standby_keys take sha256 with file only")
 		}
 	}
 	for _, w := range wanted {

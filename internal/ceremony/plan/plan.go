@@ -139,10 +139,12 @@ type Keyholder struct {
 // OnlineKeys names the file that the online signer handed over, and when its
 // keys count.
 type OnlineKeys struct {
-	File      string `yaml:"file"`
-	SHA256    Digest `yaml:"sha256"` // may be left out
-	NotBefore Time   `yaml:"not_before"`
-	Expires   Time   `yaml:"expires"`
+	File   string `yaml:"file"`
+	SHA256 Digest `yaml:"sha256"` // may be left out
+	// Keep are ids of online keys of the previous roster, in place of a file.
+	Keep      []Digest `yaml:"keep"`
+	NotBefore Time     `yaml:"not_before"`
+	Expires   Time     `yaml:"expires"`
 }
 
 // The anchors that need no map.
@@ -195,11 +197,13 @@ type Policy struct {
 	SpareMin            *int     `yaml:"spare_min"` // keyholders beyond the threshold
 	SnapshotLifetimeMax Duration `yaml:"snapshot_lifetime_max"`
 	WaitingMin          Duration `yaml:"waiting_min"`
+	OverlapMin          Duration `yaml:"overlap_min"`   // from this roster's issue to the previous one's expiry
+	WitnessesMin        *int     `yaml:"witnesses_min"` // but in rehearsals
 }
 
 // DefaultPolicy gives the bounds for a plan that sets none.
 func DefaultPolicy() Policy {
-	day, spare := 24*time.Hour, 1
+	day, spare, witnesses := 24*time.Hour, 1, 2
 	return Policy{
 		ValidityMin:         Duration{Set: true, D: 30 * day},
 		ValidityMax:         Duration{Set: true, D: 800 * day},
@@ -208,6 +212,8 @@ func DefaultPolicy() Policy {
 		SpareMin:            &spare,
 		SnapshotLifetimeMax: Duration{Set: true, D: 7 * day},
 		WaitingMin:          Duration{Set: true, D: 7 * day},
+		OverlapMin:          Duration{Set: true, D: 7 * day},
+		WitnessesMin:        &witnesses,
 	}
 }
 
@@ -241,6 +247,7 @@ func (p *Policy) fill() {
 		{&p.ValidityMin, &d.ValidityMin}, {&p.ValidityMax, &d.ValidityMax},
 		{&p.IssuedTolerance, &d.IssuedTolerance},
 		{&p.SnapshotLifetimeMax, &d.SnapshotLifetimeMax}, {&p.WaitingMin, &d.WaitingMin},
+		{&p.OverlapMin, &d.OverlapMin},
 	} {
 		if !f.set.Set {
 			*f.set = *f.by
@@ -251,6 +258,9 @@ func (p *Policy) fill() {
 	}
 	if p.SpareMin == nil {
 		p.SpareMin = d.SpareMin
+	}
+	if p.WitnessesMin == nil {
+		p.WitnessesMin = d.WitnessesMin
 	}
 }
 
@@ -270,6 +280,8 @@ func (p Policy) Departures() []string {
 	add("spare_min", *p.SpareMin, *d.SpareMin)
 	add("snapshot_lifetime_max", p.SnapshotLifetimeMax.D, d.SnapshotLifetimeMax.D)
 	add("waiting_min", p.WaitingMin.D, d.WaitingMin.D)
+	add("overlap_min", p.OverlapMin.D, d.OverlapMin.D)
+	add("witnesses_min", *p.WitnessesMin, *d.WitnessesMin)
 	return all
 }
 

@@ -124,13 +124,13 @@ func TestParseRefuses(t *testing.T) {
 		{"repository: packages.example", "repository: Packages", "repository is"},
 		{"ceremony: 2026-11-second", "ceremony: ../x", `ceremony is "../x"`},
 		{"  expires: 2027-11-23T12:00:00Z\n", "", "roster.expires is missing"},
-		{"  file: online-keys.json\n", "", "online_keys and standby_keys want file"},
+		{"  file: online-keys.json\n", "", "online_keys and standby_keys want file or keep"},
 		{"reason: lost, ", "", "revoke 1 wants key, reason and at"},
 		{good, "", "the file is empty"},
 		{good, good + "---\nacts: [genesis]\n", "a second document"},
 		{good, good + "minimum_firmware: 5.7\n", fmt.Sprintf(`line %d: firmware is "5.7"`, after)},
 		{good, good + "algorithms: [Ed25519]\n", `algorithms has "Ed25519"`},
-		{good, good + "standby_keys: {file: standby.json}\n", "online_keys and standby_keys want file"},
+		{good, good + "standby_keys: {file: standby.json}\n", "online_keys and standby_keys want file or keep"},
 		{"anchor:\n  kept", "anchor: none\nx:\n  kept", `unknown key "x"`},
 	} {
 		b := strings.Replace(good, c.old, c.new, 1)
