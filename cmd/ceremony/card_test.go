@@ -160,3 +160,21 @@ func TestRandomSecretsStayOffFiles(t *testing.T) {
 	run(t, nil, "card", "provision", "--random-secrets", "--holder", "Heidi", "--repository", "packages.example", "--out", t.TempDir()).
 		must(t, 3).has(t, "standard error is no terminal", "leave out --random-secrets")
 }
+
+// TestDisclose shows secrets at a terminal, and wipes the screen when the person
+// says that they are on paper.
+func TestDisclose(t *testing.T) {
+	person, screen := terminal(t)
+	d := discloser{&desk{in: screen, out: screen}, screen}
+	done := make(chan error)
+	go func() { done <- d.Disclose([]string{"PIN of card 5:   2718 2818"}) }()
+	shown := until(t, person, "the screen is wiped then: ")
+	if !strings.Contains(shown, "2718 2818") || strings.Contains(shown, wipe) {
+		t.Errorf("the terminal showed %q", shown)
+	}
+	fmt.Fprint(person, "\n")
+	until(t, person, wipe)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
