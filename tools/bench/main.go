@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/rootward/rootward/tools/bench/world"
@@ -20,6 +21,7 @@ type options struct {
 	seed     uint64
 	hold     time.Duration
 	peers    string
+	only     string
 }
 
 func run(args []string, out, log io.Writer) (code int) {
@@ -30,6 +32,7 @@ func run(args []string, out, log io.Writer) (code int) {
 	f.Uint64Var(&o.seed, "seed", 1, "the seed from which the index is made")
 	f.DurationVar(&o.hold, "hold", 40*time.Millisecond, "how long the server holds each answer, to tell rounds apart")
 	f.StringVar(&o.peers, "peers", "tools/peers", "the directory of the module that measures go-tuf; empty: leave it out")
+	f.StringVar(&o.only, "only", "", "measure one part only: clients, map, signer or anchor")
 	if err := f.Parse(args); err != nil || f.NArg() > 0 {
 		return 2
 	}
@@ -66,6 +69,34 @@ func all(ctx context.Context, o options, out, log io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	parts := []struct {
+		name string
+		run  func() error
+	}{ // one after the other, because two indexes of this size at once are not needed
+		{"clients", func() error { return clientsAndPeers(ctx, o, dir, out, log) }},
+		{"map", func() error { return publishing(o, dir, out) }},
+		{"signer", func() error { return signing(ctx, o, dir, out) }},
+		{"anchor", func() error { return anchoring(ctx, o, o.packages/14, out) }},
+	}
+	known := false
+	for _, part := range parts {
+		if o.only != "" && o.only != part.name {
+			continue
+		}
+		known = true
+		if err := part.run(); err != nil {
+			return err
+		}
+		debug.FreeOSMemory()
+	}
+	if !known {
+		return fmt.Errorf("there is no part %q to measure", o.only)
+	}
+	return nil
+}
+
+// clientsAndPeers measures what clients cost, ours and those of others.
+func clientsAndPeers(ctx context.Context, o options, dir string, out, log io.Writer) error {
 	b := &bench{ctx: ctx, dir: dir, log: log}
 	began := time.Now()
 	b.world = world.New(player{}, o.seed, o.packages, false, func(members []world.Member) []string {
@@ -99,14 +130,7 @@ func all(ctx context.Context, o options, out, log io.Writer) error {
 		}
 	}
 	printPEP458(out)
-	if err := b.processor(out); err != nil {
-		return err
-	}
-	if err := publishing(b.world, dir, out); err != nil {
-		return err
-	}
-	b.world = nil // two indexes of this size at once are not needed
-	return anchoring(ctx, o, o.packages/14, out)
+	return b.processor(out)
 }
 
 // quarter lets one package in 14 change, as between two ceremonies.
