@@ -125,9 +125,13 @@ func ParseLeaf(line string) (Leaf, error) {
 	if len(line) > MaxLine-1 {
 		return Leaf{}, fmt.Errorf("leaf line has %d bytes; want at most %d", len(line), MaxLine-1)
 	}
-	f := strings.Split(line, " ")
-	if len(f) != 6 {
-		return Leaf{}, fmt.Errorf("leaf line %q has %d fields; want 6 with one space between them", line, len(f))
+	var f [6]string
+	if n := strings.Count(line, " ") + 1; n != len(f) {
+		return Leaf{}, fmt.Errorf("leaf line %q has %d fields; want 6 with one space between them", line, n)
+	}
+	rest := line
+	for i := range f {
+		f[i], rest, _ = strings.Cut(rest, " ")
 	}
 	// The name is a copy, so that a leaf does not keep its line in memory.
 	l := Leaf{Name: strings.Clone(f[0]), Status: Status(f[1])}
