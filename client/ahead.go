@@ -28,6 +28,7 @@ type ahead struct {
 	answers map[string]*answer
 	held    int64 // bytes of the answers, and those that they are expected to have
 	during  context.Context
+	found   map[string]found // what the maps say of a package, for its judge to take
 }
 
 // An answer is one file, or why it was not had.
@@ -78,7 +79,25 @@ func (a *ahead) drop(path string) {
 func (a *ahead) dropAll() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.answers, a.held = make(map[string]*answer), 0
+	a.answers, a.held, a.found = make(map[string]*answer), 0, nil
+}
+
+// keepFound keeps what a lookup proved, until it is taken, once.
+func (a *ahead) keepFound(name string, f found) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.found == nil {
+		a.found = make(map[string]found)
+	}
+	a.found[name] = f
+}
+
+func (a *ahead) takeFound(name string) (found, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f, ok := a.found[name]
+	delete(a.found, name)
+	return f, ok
 }
 
 // ask begins to read a file that is about to be wanted. Outside of a call, and
@@ -116,7 +135,7 @@ func (v *View) askFor(path string, limit, length int64, get func(context.Context
 
 // request reads a file of the source now.
 func (v *View) request(ctx context.Context, path string, limit int64) ([]byte, error) {
-	return v.slotted(ctx, func() ([]byte, error) { return read(ctx, v.client.config.Source, path, limit) })
+	return v.slotted(ctx, func() ([]byte, error) { return read(ctx, v.source(), path, limit) })
 }
 
 // slotted calls get once there are not too many requests under way.

@@ -47,7 +47,7 @@ func (v *View) fetchIndex(ctx context.Context, leaf tree.Leaf, had []byte) ([]by
 }
 
 func (v *View) appended(ctx context.Context, leaf tree.Leaf, had []byte) []byte {
-	source, ok := v.client.config.Source.(Tailer)
+	source, ok := v.source().(Tailer)
 	if !ok || len(had) < longIndex || leaf.IndexLength <= uint64(len(had)) || leaf.IndexLength > roster.MaxIndex {
 		return nil
 	}

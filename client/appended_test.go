@@ -30,6 +30,7 @@ func longExample(t *testing.T) *rostertest.Index {
 // cannot be had, or is not what it should be, the whole is, as if nobody had
 // asked for a part.
 func TestLongIndexGrows(t *testing.T) {
+	t.Parallel()
 	const next = "example-2.0-py3-none-any.whl"
 	for name, c := range map[string]struct {
 		answer func(s *server, w http.ResponseWriter, r *http.Request, path string) bool // to the request for a part

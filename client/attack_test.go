@@ -30,6 +30,7 @@ func established(t *testing.T) (*server, *user) {
 // Whoever holds the online keys, the database and the web root cannot change
 // who releases an established package.
 func TestThiefOfTheOnlineKeys(t *testing.T) {
+	t.Parallel()
 	const malware = "example-6.6-py3-none-any.whl"
 	for _, tc := range []struct {
 		name  string
@@ -189,6 +190,7 @@ func rich(t *testing.T) (*server, []string) {
 // A mirror that drops a file keeps the client from going on, and no more: the
 // client says that it is withheld, and is well when the file is back.
 func TestMirrorDropsFiles(t *testing.T) {
+	t.Parallel()
 	s, paths := rich(t)
 	for _, path := range paths {
 		t.Run(path, func(t *testing.T) {
@@ -213,6 +215,7 @@ func TestMirrorDropsFiles(t *testing.T) {
 
 // A mirror that answers without end is cut off, and nothing of it is kept.
 func TestMirrorNeverEnds(t *testing.T) {
+	t.Parallel()
 	s, paths := rich(t)
 	endless := bytes.Repeat([]byte("x"), 64<<10)
 	for _, path := range paths {
@@ -242,6 +245,7 @@ func TestMirrorNeverEnds(t *testing.T) {
 // A mirror that changes any file is refused, whichever byte it is, and the
 // client is well when the file is back.
 func TestMirrorChangesFiles(t *testing.T) {
+	t.Parallel()
 	s, paths := rich(t)
 	for _, path := range paths {
 		good := s.Files[path]
@@ -278,6 +282,7 @@ func change(b []byte, i int) []byte {
 
 // A document that is well signed is still refused in another one's place.
 func TestDocumentsInAnotherPlace(t *testing.T) {
+	t.Parallel()
 	s, paths := rich(t)
 	documents := slices.DeleteFunc(slices.Clone(paths), func(p string) bool { return !strings.HasSuffix(p, ".json") })
 	for _, at := range documents {

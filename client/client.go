@@ -14,18 +14,23 @@ import (
 
 // A Config says how a client works.
 type Config struct {
-	State  string     // the state directory
-	Source Source     // where the repository is
-	Accept Policy     // what is enough; the zero Policy refuses every package
-	Trace  func(Step) // told of each step as it is verified; may be nil
+	State  string // the state directory
+	Source Source // where the repository is
+	// Mirrors are asked in turn, and one after another from the first again,
+	// where the one asked before withheld something or sent what is refused.
+	// Each such change is traced as a warning.
+	Mirrors []Source
+	Accept  Policy     // what is enough; the zero Policy refuses every package
+	Trace   func(Step) // told of each step as it is verified; may be nil
 }
 
 // A Client verifies what a source has, and remembers it in a directory. Other
 // clients, of this process and of others on this machine, may use the same
 // directory at the same time: each reads and writes it under a lock.
 type Client struct {
-	config Config
-	dir    directory
+	config  Config
+	sources []Source // the config's, with the mirrors
+	dir     directory
 }
 
 // Init makes a state directory that trusts the roster s, which must have the
@@ -75,7 +80,7 @@ func Open(c Config) (*Client, error) {
 	if _, err := loadPin(dir); err != nil {
 		return nil, err
 	}
-	return &Client{config: c, dir: dir}, nil
+	return &Client{config: c, sources: append([]Source{c.Source}, c.Mirrors...), dir: dir}, nil
 }
 
 // locked calls f under the directory's lock.
@@ -99,7 +104,7 @@ func (d directory) locked(ctx context.Context, f func() error) (err error) {
 // tells that freshness cannot be established.
 func (c *Client) Refresh(ctx context.Context, at time.Time) (*View, error) {
 	v := &View{client: c, at: at, ahead: newAhead()}
-	err := c.dir.locked(ctx, func() error { return v.reload(ctx) })
+	err := c.dir.locked(ctx, func() error { return v.withMirrors(func() error { return v.reload(ctx) }) })
 	if err != nil {
 		return nil, err
 	}

@@ -152,12 +152,14 @@ func SumFile(path string) (uint64, digest.Digest, error) {
 // CheckPublished reads an authorised file from the source, keeps nothing, and
 // compares it with what is authorised.
 func (v *View) CheckPublished(ctx context.Context, a *Authorised) error {
-	h := sha256.New()
-	n, err := v.copyFile(ctx, a.Release, h)
-	if err != nil {
-		return err
-	}
-	return a.Release.Check(uint64(n), digest.Digest(h.Sum(nil)))
+	return v.withMirrors(func() error {
+		h := sha256.New()
+		n, err := v.copyFile(ctx, a.Release, h)
+		if err != nil {
+			return err
+		}
+		return a.Release.Check(uint64(n), digest.Digest(h.Sum(nil)))
+	})
 }
 
 // Download writes an authorised file to out: to a temporary file beside it at
@@ -174,7 +176,11 @@ func (v *View) Download(ctx context.Context, a *Authorised, out string) (already
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return false, err
 	}
-	tmp, err := v.fetchFile(ctx, a.Release, out)
+	var tmp string
+	err = v.withMirrors(func() (err error) {
+		tmp, err = v.fetchFile(ctx, a.Release, out)
+		return err
+	})
 	if err != nil {
 		return false, err
 	}
@@ -209,7 +215,7 @@ func (v *View) fetchFile(ctx context.Context, r *roster.Release, out string) (st
 // copyFile reads at most the authorised size.
 func (v *View) copyFile(ctx context.Context, r *roster.Release, w io.Writer) (int64, error) {
 	path := roster.FilePath(r.File().SHA256, r.File().Name)
-	body, err := v.client.config.Source.Open(ctx, path, int64(r.File().Size))
+	body, err := v.source().Open(ctx, path, int64(r.File().Size))
 	if err != nil {
 		return 0, required(path, err)
 	}

@@ -55,6 +55,7 @@ func changeFloor(s *server) {
 
 // The design's table of clients, row by row and column by column.
 func TestClientTable(t *testing.T) {
+	t.Parallel()
 	anchored := func(t *testing.T) *server {
 		s := serve(t, example(t))
 		s.Anchor()

@@ -20,6 +20,7 @@ func freeze(s *server) {
 // What a person gets for each kind of package: the outcome by name, and
 // whether the default policy takes it.
 func TestOutcomes(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		outcome   client.Outcome
 		make      func(*server)

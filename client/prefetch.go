@@ -46,6 +46,9 @@ func (v *View) prefetch(ctx context.Context, w Wanted) {
 		return
 	}
 	f, err := v.lookIn(ctx, name)
+	if err == nil {
+		v.ahead.keepFound(name, f)
+	}
 	if err != nil || !f.inMap || f.leaf.Status != tree.Active {
 		return
 	}

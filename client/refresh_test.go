@@ -338,6 +338,7 @@ func TestSnapshotNamesKeyOfAFormerRoster(t *testing.T) {
 }
 
 func TestSnapshotIsRefused(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name  string
 		spoil func(*server)

@@ -62,6 +62,7 @@ func child(state string) error {
 // Programs that use one state directory at the same time do no harm, while
 // the index moves on under them.
 func TestTwoProgramsOnOneState(t *testing.T) {
+	t.Parallel()
 	s := serve(t, example(t))
 	u := newUser(t, s)
 	moves := 0

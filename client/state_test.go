@@ -28,6 +28,7 @@ func copyState(t *testing.T, dir string) string {
 // A damaged state is a fault that names the file; it is never taken for an
 // attack by the server, and never makes a client forget.
 func TestDamagedState(t *testing.T) {
+	t.Parallel()
 	u := remembered(t)
 	for name, good := range files(t, u.State) {
 		if name == "lock" {
@@ -425,6 +426,7 @@ var errKilled = errors.New("the program was killed here")
 // A program may be killed at any write: the next one finds a state that is
 // well, accepts, and remembers in the end exactly what it would have.
 func TestKilledAtAnyWrite(t *testing.T) {
+	t.Parallel()
 	u := remembered(t)
 	s := u.s
 	s.Succeed(func(r *roster.Root) { r.SnapshotFloor = 50 })

@@ -21,6 +21,7 @@ type View struct {
 	m        *memory
 	snapshot *roster.Snapshot
 	stamp    [32]byte
+	mirror   int // which of the client's sources is asked
 	ahead    ahead
 	maps     mapCache
 }
@@ -40,7 +41,12 @@ func (v *View) Revoked() roster.Revoked { return v.m.revoked.And(nil) }
 // Fetch reads a file that must be at a path of the repository: that it is not
 // is a stale [*roster.Error]. What it returns is not trusted.
 func (v *View) Fetch(ctx context.Context, path string, limit int64) ([]byte, error) {
-	return v.must(ctx, path, limit)
+	var b []byte
+	err := v.withMirrors(func() (err error) {
+		b, err = v.must(ctx, path, limit)
+		return err
+	})
+	return b, err
 }
 
 // A Package is a package whose leaf, index and, if it has one, maintainer list
@@ -80,13 +86,13 @@ func (v *View) locked(ctx context.Context, keep bool, f func() error) error {
 	return v.client.dir.locked(ctx, func() error {
 		stamp, err := v.m.stamp()
 		if err == nil && stamp != v.stamp {
-			err = v.reload(ctx)
+			err = v.withMirrors(func() error { return v.reload(ctx) })
 		}
 		if err != nil {
 			return err
 		}
 		revocations := len(v.m.keys)
-		err = v.ahead.call(ctx, keep, f)
+		err = v.withMirrors(func() error { return v.ahead.call(ctx, keep, f) })
 		if flushErr := v.maps.flush(v.m.dir); err == nil {
 			err = flushErr
 		}
@@ -108,6 +114,9 @@ type found struct {
 
 // lookIn goes both ways at once.
 func (v *View) lookIn(ctx context.Context, name string) (found, error) {
+	if f, ok := v.ahead.takeFound(name); ok {
+		return f, nil
+	}
 	var f found
 	var err, anchorErr error
 	root, anchor := v.snapshot.Map().Root, v.m.newest().Root().Anchor

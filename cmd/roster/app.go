@@ -27,7 +27,7 @@ func app(env command.Env) *cli.App {
 		Version: "0.1.0",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "state", Usage: "the client's state `DIRECTORY`"},
-			&cli.StringFlag{Name: "url", Usage: "the `URL` of the repository, or of a mirror"},
+			&cli.StringSliceFlag{Name: "url", Usage: "the `URL` of the repository, or of a mirror; of several, the next is asked where one is of no help"},
 			&cli.StringFlag{Name: "now", Usage: "judge as of this `TIME` (RFC 3339) instead of the clock's, to test or to look back"},
 			&cli.StringFlag{Name: "accept", Value: client.DefaultPolicy().String(), Usage: "the `OUTCOMES` that are enough, separated by commas: established, remembered, new, unsigned, frozen, yanked"},
 		},
@@ -70,12 +70,16 @@ func (p program) open(c *cli.Context, trace func(client.Step)) (*client.Client, 
 	if err != nil {
 		return nil, err
 	}
-	if c.String("url") == "" {
+	if len(c.StringSlice("url")) == 0 {
 		return nil, command.Usagef("missing --url URL")
 	}
-	source, err := client.NewHTTPSource(c.String("url"))
-	if err != nil {
-		return nil, command.Usagef("--url: %w", err)
+	var sources []client.Source
+	for _, u := range c.StringSlice("url") {
+		source, err := client.NewHTTPSource(u)
+		if err != nil {
+			return nil, command.Usagef("--url: %w", err)
+		}
+		sources = append(sources, source)
 	}
 	policy, err := client.ParsePolicy(c.String("accept"))
 	if err != nil {
@@ -84,7 +88,7 @@ func (p program) open(c *cli.Context, trace func(client.Step)) (*client.Client, 
 	if trace == nil {
 		trace = p.warn
 	}
-	cl, err := client.Open(client.Config{State: state, Source: source, Accept: policy, Trace: trace})
+	cl, err := client.Open(client.Config{State: state, Source: sources[0], Mirrors: sources[1:], Accept: policy, Trace: trace})
 	return cl, uninitialised(err)
 }
 

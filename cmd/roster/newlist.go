@@ -105,7 +105,7 @@ func listContent(c *cli.Context) (roster.ListContent, error) {
 // the index, or, without --url, nothing.
 func (p program) situate(c *cli.Context, pkg string) (situation, error) {
 	s := situation{repository: c.String("repository"), pkg: pkg}
-	if c.String("url") == "" {
+	if len(c.StringSlice("url")) == 0 {
 		if s.repository == "" {
 			return s, command.Usagef("missing --state and --url, to look at the index; or --repository NAME, to claim a name without a look")
 		}
