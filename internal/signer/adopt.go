@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/rootward/rootward/internal/signer/store"
 	"github.com/rootward/rootward/roster"
@@ -166,7 +167,9 @@ func (s *Service) readRosters(b *bundle, walk []*roster.Roster) (longer []*roste
 	return walk, added, nil
 }
 
-// readAnchor reads every line of a roster's anchor.
+// readAnchor reads every line of a roster's anchor, and sorts them by name:
+// that is the order in which a store takes a whole index quickly. In the order
+// of the map, each of hundreds of thousands would be put between others.
 func readAnchor(ctx context.Context, b *bundle, r *roster.Roster) ([]tree.Leaf, error) {
 	var leaves []tree.Leaf
 	fetch := func(ctx context.Context, d digest.Digest, limit int64) ([]byte, error) {
@@ -190,6 +193,7 @@ func readAnchor(ctx context.Context, b *bundle, r *roster.Roster) ([]tree.Leaf, 
 		return nil, &roster.Error{Layer: roster.LayerAnchor, Subject: roster.RosterPath(r.Version()), Problem: "the anchor's map cannot be read", Err: err,
 			Do: "bring the map files that the ceremony wrote beside the roster"}
 	}
+	slices.SortFunc(leaves, func(a, b tree.Leaf) int { return strings.Compare(a.Name, b.Name) })
 	return leaves, nil
 }
 
