@@ -29,7 +29,8 @@ type mapCost struct {
 	took  time.Duration // on the clock, for the same
 	hash  time.Duration // of processor, for SHA-256 over the bytes of the whole map
 	names time.Duration // of processor, for SHA-256 over the names, which give the positions
-	write time.Duration // of signing, and writing the new files; 0 if not written
+	write time.Duration // on the clock, of signing and writing the new files; 0 if not written
+	busy  time.Duration // of processor, for the same
 }
 
 // build makes the map of the world as it is, counts the files that are not in
@@ -73,7 +74,7 @@ func build(w *world.World, known map[digest.Digest]bool, out *publish.Directory)
 	if out == nil {
 		return c, nil
 	}
-	began = time.Now()
+	began, cpu = time.Now(), processorTime()
 	if err := out.All(fresh); err != nil {
 		return c, err
 	}
@@ -86,7 +87,7 @@ func build(w *world.World, known map[digest.Digest]bool, out *publish.Directory)
 	if err := out.Mutable(roster.LatestPath, w.Index.Files[roster.LatestPath]); err != nil {
 		return c, err
 	}
-	c.write = time.Since(began)
+	c.write, c.busy = time.Since(began), processorTime()-cpu
 	return c, nil
 }
 
@@ -124,7 +125,7 @@ func publishing(o options, dir string, out io.Writer) error {
 		}
 		fmt.Fprintf(out, "snapshot, %d changed: %d new files, %d B, %d B in blocks; build %.3f s of processor", changed, c.files, c.bytes, c.disk, c.build.Seconds())
 		if to != nil {
-			fmt.Fprintf(out, ", sign and write %.3f s", c.write.Seconds())
+			fmt.Fprintf(out, ", sign and write %.3f s, %.3f s of processor", c.write.Seconds(), c.busy.Seconds())
 		}
 		fmt.Fprintln(out)
 	}

@@ -11,6 +11,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"testing/fstest"
 	"time"
@@ -21,6 +23,7 @@ import (
 	"github.com/rootward/rootward/internal/signer/store"
 	"github.com/rootward/rootward/roster"
 	"github.com/rootward/rootward/roster/rostertest"
+	"github.com/rootward/rootward/roster/tree"
 	"github.com/rootward/rootward/tools/bench/world"
 )
 
@@ -113,25 +116,28 @@ func openSigner(ctx context.Context, x *rostertest.Index, db store.Store, www st
 	return s, err
 }
 
-// fill stores the leaves of a made-up index, and returns its names.
+// fill stores the leaves of a made-up index, in the order of their names, and
+// returns these.
 func fill(ctx context.Context, o options, db store.Store) (names []string, err error) {
 	w := world.New(player{}, o.seed, o.packages, false, func([]world.Member) []string { return nil })
-	for _, l := range w.Leaves() {
-		names = append(names, l.Name)
-	}
-	return names, db.Update(ctx, func(to store.Writer) error {
-		for _, l := range w.Leaves() {
+	leaves := slices.SortedFunc(slices.Values(w.Leaves()), func(a, b tree.Leaf) int { return strings.Compare(a.Name, b.Name) })
+	err = db.Update(ctx, func(to store.Writer) error {
+		for _, l := range leaves {
+			names = append(names, l.Name)
 			if err := to.Store("leaves", l.Name, []byte(l.String())); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	return names, err
 }
 
-// watchMemory begins to watch the most memory that this process has at once;
-// what it returns tells how much it was. Only Linux knows.
+// watchMemory begins to watch the most memory that this process has at once,
+// the pages of the store that it read among it; what it returns tells how much
+// it was. Only Linux knows.
 func watchMemory() (highest func() string) {
+	debug.FreeOSMemory() // what nobody uses any more does not count
 	known := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) == nil
 	return func() string {
 		status, err := os.ReadFile("/proc/self/status")
