@@ -310,6 +310,19 @@ func (t *Transcript) CheckClock(at time.Time) error {
 // numbers as json.Number.
 func (t *Transcript) Entries() []Entry { return append([]Entry(nil), t.entries...) }
 
+// Bytes prints the entries: the exact bytes of the file.
+func (t *Transcript) Bytes() ([]byte, error) {
+	var b bytes.Buffer
+	for _, e := range t.entries {
+		line, err := format(e)
+		if err != nil {
+			return nil, err
+		}
+		b.Write(line)
+	}
+	return b.Bytes(), nil
+}
+
 // Head is the digest of the last line, and so of the whole transcript; zero
 // while there is none.
 func (t *Transcript) Head() digest.Digest { return t.head }
