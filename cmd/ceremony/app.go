@@ -2,12 +2,10 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/rootward/rootward/internal/airgap"
 	"github.com/rootward/rootward/internal/ceremony"
 	"github.com/rootward/rootward/internal/ceremony/change"
 	"github.com/rootward/rootward/internal/command"
@@ -41,10 +39,7 @@ func (t *tool) app() *cli.App {
 		Usage: "conducts what the keyholders of a root do together, away from any network",
 		Commands: []*cli.Command{
 			t.cardCommand(),
-			{Name: "plan", Usage: "looks at a plan", Subcommands: []*cli.Command{
-				{Name: "check", Usage: "runs every check over a plan and what it names, and builds the draft without keeping it",
-					Flags: []cli.Flag{planFlag}, Action: t.planCheck},
-			}},
+			t.planCommand(),
 			t.conductCommand(),
 			{Name: "draft", Usage: "makes the draft that a plan describes, and begins the record",
 				Flags: []cli.Flag{planFlag, recordFlag}, Action: t.draft},
@@ -76,44 +71,6 @@ func (t *tool) results(lines []string) {
 	for _, l := range lines {
 		t.result("%s", l)
 	}
-}
-
-// load reads the plan. That there is none is a mistake in the command line.
-func load(c *cli.Context, at time.Time) (*ceremony.Case, error) {
-	if _, err := os.Stat(c.String("plan")); err != nil {
-		return nil, command.Usagef("reading the plan: %w", err)
-	}
-	k, err := ceremony.Load(c.Context, c.String("plan"), at)
-	if err != nil {
-		return nil, err
-	}
-	k.Program, err = airgap.ProgramDigest()
-	return k, err
-}
-
-func (t *tool) planCheck(c *cli.Context) error {
-	k, err := load(c, t.Now())
-	if err != nil {
-		return err
-	}
-	findings := k.Judge()
-	for _, in := range k.Inputs {
-		t.result("input  %s  %s (%s)", in.Digest, in.Path, in.What)
-	}
-	for _, f := range findings {
-		line := fmt.Sprintf("%-7s %s: %s", f.Word(), f.ID, f.Rule)
-		if f.Parameter != "" {
-			line += " (" + f.Parameter + ")"
-		}
-		t.result("%s", line)
-	}
-	d, err := ceremony.Build(c.Context, k, t.Rand)
-	if err != nil {
-		return err
-	}
-	t.results(d.Sentences())
-	t.results(change.Digest(d.Roster.Digest()))
-	return nil
 }
 
 func (t *tool) draft(c *cli.Context) error {

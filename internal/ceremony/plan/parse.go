@@ -62,6 +62,9 @@ func parse(b []byte) (*Plan, error) {
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, errors.New("the file holds a second document, wanted one")
 	}
+	if err := blanks(&doc); err != nil {
+		return nil, err
+	}
 	if err := strict(doc.Content[0], reflect.TypeFor[Plan]()); err != nil {
 		return nil, err
 	}
@@ -77,6 +80,25 @@ func parse(b []byte) (*Plan, error) {
 	}
 	p.fill()
 	return &p, nil
+}
+
+// blanks refuses a template that was not filled in, and names each place.
+func blanks(doc *yaml.Node) error {
+	var found []string
+	var walk func(*yaml.Node)
+	walk = func(n *yaml.Node) {
+		if n.Kind == yaml.ScalarNode && strings.Contains(n.Value, Blank) {
+			found = append(found, fmt.Sprintf("line %d: %s", n.Line, n.Value))
+		}
+		for _, c := range n.Content { // aliases are not followed
+			walk(c)
+		}
+	}
+	walk(doc)
+	if len(found) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d values are to be filled in:\n  %s", len(found), strings.Join(found, "\n  "))
 }
 
 // plain takes the library's name out of its messages.
