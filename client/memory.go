@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/rootward/rootward/internal/pgp"
 	"github.com/rootward/rootward/roster"
 	"github.com/rootward/rootward/roster/digest"
@@ -329,15 +331,38 @@ func (m *memory) acceptKey(rev *roster.KeyRevocation, s roster.Signed) {
 	m.revoked.Add(rev.Key(), rev.Reason())
 }
 
-// addKey remembers a verified revocation of a maintainer's key, for ever.
-func (m *memory) addKey(rev *roster.KeyRevocation, s roster.Signed) error {
-	if _, ok := m.keys[rev.Digest()]; ok {
-		return nil
+// A verifiedKey is a revocation of a maintainer's key and its bytes.
+type verifiedKey struct {
+	revocation *roster.KeyRevocation
+	signed     roster.Signed
+}
+
+// writers is how many files are brought to the disk at once, where there are
+// many: the disk takes most of them together.
+const writers = 32
+
+// addKeys remembers verified revocations of maintainers' keys, for ever.
+func (m *memory) addKeys(all []verifiedKey) error {
+	var g errgroup.Group
+	g.SetLimit(writers)
+	for i, k := range all {
+		write := func() error {
+			return m.dir.writeSigned(roster.KeyRevocationPath(k.revocation.Digest()), k.signed)
+		}
+		if i == 0 { // it makes the directory for the others
+			if err := write(); err != nil {
+				return err
+			}
+			continue
+		}
+		g.Go(write)
 	}
-	if err := m.dir.writeSigned(roster.KeyRevocationPath(rev.Digest()), s); err != nil {
+	if err := g.Wait(); err != nil {
 		return err
 	}
-	m.acceptKey(rev, s)
+	for _, k := range all {
+		m.acceptKey(k.revocation, k.signed)
+	}
 	return nil
 }
 

@@ -349,17 +349,23 @@ func (v *View) takeKeyRevocations(ctx context.Context, x *roster.Index, kept *pa
 	if err != nil {
 		return err
 	}
+	var added []verifiedKey
 	for _, rev := range revs {
 		if _, ok := v.m.keys[rev.Digest()]; !ok {
-			if err := kept.store(); err != nil { // the index is remembered before them
-				return err
-			}
+			path := roster.KeyRevocationPath(rev.Digest())
+			added = append(added, verifiedKey{rev, roster.Signed{Document: fetched[path], Signatures: fetched[roster.SignaturePath(path)]}})
 		}
-		path := roster.KeyRevocationPath(rev.Digest())
-		if err := v.m.addKey(rev, roster.Signed{Document: fetched[path], Signatures: fetched[roster.SignaturePath(path)]}); err != nil {
+	}
+	if len(added) > 0 {
+		if err := kept.store(); err != nil { // the index is remembered before them
 			return err
 		}
-		v.trace(roster.LayerRevocation, path, rev.Digest(), fmt.Sprintf("maintainer's key %s revoked itself (%s)", rev.Key(), rev.Reason()))
+		if err := v.m.addKeys(added); err != nil {
+			return err
+		}
+	}
+	for _, rev := range revs {
+		v.trace(roster.LayerRevocation, roster.KeyRevocationPath(rev.Digest()), rev.Digest(), fmt.Sprintf("maintainer's key %s revoked itself (%s)", rev.Key(), rev.Reason()))
 	}
 	return nil
 }

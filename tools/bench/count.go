@@ -33,7 +33,7 @@ type server struct {
 	mu   sync.Mutex
 	cost cost
 	done int // the latest round with an answer
-	log  []string
+	log  []string // bytes as sent, bytes without coding, path
 }
 
 // serve publishes files over HTTP/1.1, or over HTTP/2 with a certificate that
@@ -70,7 +70,6 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	round := s.done + 1
 	s.cost.Gets++
 	s.cost.Rounds = max(s.cost.Rounds, round)
-	s.log = append(s.log, path)
 	s.mu.Unlock()
 	plain, err := s.file(path)
 	if s.hold > 0 {
@@ -94,6 +93,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.cost.Bytes += int64(len(body))
 	s.cost.Plain += int64(len(plain))
+	s.log = append(s.log, fmt.Sprintf("%d %d %s", len(body), len(plain), path))
 	s.done = max(s.done, round)
 	s.mu.Unlock()
 	w.WriteHeader(status)
