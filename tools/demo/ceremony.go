@@ -21,7 +21,7 @@ machine the ceremony tool may open no network socket:`)
 	if err := s.openRoom(); err != nil {
 		return err
 	}
-	if _, err := s.run(cmd{program: "ceremony", args: []string{"air-gap"}}); err != nil {
+	if _, err := s.run(cmd{program: "ceremony", args: []string{"air-gap", "--repository", repository}}); err != nil {
 		return err
 	}
 	if _, err := s.run(cmd{program: "ceremony", args: []string{"card", "list"}, env: s.cards.Env()}); err != nil {
