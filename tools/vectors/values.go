@@ -97,6 +97,7 @@ var fileNames = [][5]string{
 	{"my.sample-1.0-py3-none-any.whl", "my-sample", "1.0", "yes", "a wheel with a dot"},
 	{"sample-1.0-1-py3-none-any.whl", "sample", "1.0", "yes", "a build tag"},
 	{"sample-1.0-1_x.y-py3-none-any.whl", "sample", "1.0", "yes", "a build tag with other characters"},
+	{"sample-1.0-1+x!-py3-none-any.whl", "sample", "1.0", "yes", "a build tag with signs"},
 	{"sample-1.0-x1-py3-none-any.whl", "sample", "1.0", "no", "a build tag that begins with a letter"},
 	{"sample-1.0-py2.py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl", "sample", "1.0", "yes", "tags with dots"},
 	{"sample-1.0-py3..py2-none-any.whl", "sample", "1.0", "no", "two dots in a tag"},
