@@ -24,9 +24,9 @@ func realLeaves(n int) []Leaf {
 	return leaves
 }
 
-// BenchmarkBuild makes maps from their leaves. x-lines is its time against
-// SHA-256 over the same files alone, which are made already; x-all is against
-// SHA-256 over all that Build must hash, the names too.
+// BenchmarkBuild makes maps from their leaves. x-files is its time of processor
+// against SHA-256 over the same files, which are what the lines are hashed in;
+// x-all is against SHA-256 over all that Build must hash, the names too.
 func BenchmarkBuild(b *testing.B) {
 	for _, n := range []int{10_000, 100_000, 1_000_000} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
