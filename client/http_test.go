@@ -128,6 +128,53 @@ func TestHTTPCutShort(t *testing.T) {
 	}
 }
 
+// A part is what was asked for, as it is, or it is not had.
+func TestHTTPOpenFrom(t *testing.T) {
+	for name, c := range map[string]struct {
+		status                 int
+		contentRange, encoding string
+		body                   string
+		wrong                  string
+	}{
+		"the part":      {206, "bytes 4-9/10", "", "456789", ""},
+		"the whole":     {200, "", "", "0123456789", "answer 200, wanted 206"},
+		"404":           {404, "", "", "", "answer 404, wanted 206"},
+		"416":           {416, "bytes */10", "", "", "answer 416, wanted 206"},
+		"another start": {206, "bytes 3-9/10", "", "456789", `wanted "bytes 4-9/10"`},
+		"another end":   {206, "bytes 4-8/10", "", "456789", `wanted "bytes 4-9/10"`},
+		"another file":  {206, "bytes 4-9/11", "", "456789", `wanted "bytes 4-9/10"`},
+		"no range":      {206, "", "", "456789", `wanted "bytes 4-9/10"`},
+		"in a coding":   {206, "bytes 4-9/10", "gzip", "456789", `encoded as "gzip"`},
+		"too much":      {206, "bytes 4-9/10", "", "4567890", "longer than 6 bytes"},
+	} {
+		var asked, encoding string
+		src := source(t, func(w http.ResponseWriter, r *http.Request) {
+			asked, encoding = r.Header.Get("Range"), r.Header.Get("Accept-Encoding")
+			for header, value := range map[string]string{"Content-Range": c.contentRange, "Content-Encoding": c.encoding} {
+				if value != "" {
+					w.Header().Set(header, value)
+				}
+			}
+			w.WriteHeader(c.status)
+			_, _ = io.WriteString(w, c.body)
+		})
+		r, err := src.OpenFrom(t.Context(), "indexes/a/ab", 4, 10)
+		if err == nil {
+			var b []byte
+			if b, err = io.ReadAll(r); err == nil && string(b) != c.body {
+				t.Errorf("%s: got %q", name, b)
+			}
+			_ = r.Close()
+		}
+		if asked != "bytes=4-" || encoding != "identity" {
+			t.Errorf("%s: asked with the range %q and the coding %q", name, asked, encoding)
+		}
+		if (err == nil) != (c.wrong == "") || err != nil && !strings.Contains(err.Error(), c.wrong) {
+			t.Errorf("%s: got %v, want the words %q", name, err, c.wrong)
+		}
+	}
+}
+
 func TestHTTPRedirects(t *testing.T) {
 	var hops int
 	src := source(t, func(w http.ResponseWriter, r *http.Request) {

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/rootward/rootward/roster/digest"
-	"github.com/rootward/rootward/roster/tree"
 )
 
 const (
@@ -91,8 +90,8 @@ func (c *mapCache) load(dir directory) error {
 	c.read, c.length = true, len(b)
 	c.stored, c.held = make(map[digest.Digest][]byte), make(map[digest.Digest][]byte)
 	for len(b) >= cacheHead {
-		d, n := digest.Digest(b), int(binary.BigEndian.Uint32(b[cacheHead-4:]))
-		if b = b[cacheHead:]; n > tree.MaxFile || n > len(b) {
+		d, n := digest.Digest(b), int64(binary.BigEndian.Uint32(b[cacheHead-4:]))
+		if b = b[cacheHead:]; n > int64(len(b)) {
 			break
 		}
 		c.stored[d] = b[:n:n]
