@@ -130,7 +130,7 @@ func (e *ManagementKeyError) Error() string {
 
 // Hint implements [Hinter].
 func (e *ManagementKeyError) Hint() string {
-	return "the card is not as it left the factory; use the management key that was set, or reset its PIV application"
+	return "the card is not as it left the factory: use a new card, or retire what is on this one (ceremony card retire)"
 }
 
 // A TouchError reports that a card with the PIN verified did not sign: nobody

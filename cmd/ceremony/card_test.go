@@ -138,6 +138,28 @@ func retireKept(t *testing.T, card func(func(string) string, ...string) said, di
 	card(nil, "inspect").must(t, 0).has(t, "slot 9c: no key", "as it left the factory: PIN yes, PUK yes, management key yes")
 }
 
+// TestInterruptedProvisioning: a card that was pulled out half-way is refused
+// until it is retired, and then is like new.
+func TestInterruptedProvisioning(t *testing.T) {
+	needRoom(t)
+	dir, id := t.TempDir(), fmt.Sprint(serial(cardHalf))
+	k := keyholder{name: "Judy", card: cardHalf, pin: "271828", puk: "31415926"}
+	args := []string{"card", "provision", "--holder", k.name, "--repository", repository, "--out", dir}
+	run(t, k.answer, args...).must(t, 3).has(t, "PIV cards found ("+fmt.Sprint(serial(cardAlice))+", ", "take all but one out, or name the one by its serial number (--serial)")
+	args = append(args, "--serial", id)
+	if err := cardRoom.Fault(t.Context(), cardHalf, vcard.PullOnChange, 1); err != nil {
+		t.Fatal(err)
+	}
+	run(t, k.answer, args...).must(t, 1).has(t, "setting the PIN, nothing changed before", "removed or stopped answering")
+	absent(t, filepath.Join(dir, id+".json"))
+	if err := cardRoom.Insert(t.Context(), cardHalf); err != nil {
+		t.Fatal(err)
+	}
+	run(t, k.answer, args...).must(t, 3).has(t, "holds a key or a certificate already", "ceremony card retire")
+	run(t, typing("NO ROSTER", id), "card", "retire", "--no-roster", "--out", dir, "--serial", id).must(t, 0).has(t, "is retired")
+	run(t, k.answer, args...).must(t, 0).has(t, "Read back: slot 9c holds the key that was enrolled.")
+}
+
 // TestOldCardIsNamed: an advisory is told where the card is looked at, and
 // refuses its attestation unless it is accepted.
 func TestOldCardIsNamed(t *testing.T) {

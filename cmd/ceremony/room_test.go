@@ -38,6 +38,7 @@ const (
 	cardMute   // gives no attestation
 	cardKept   // looked after by its holder
 	cardOld    // firmware 5.4.3
+	cardHalf   // pulled out while it is provisioned
 	cardCount
 )
 

@@ -11,7 +11,7 @@
 // Provisioning has an order, which [Card.Provision] follows. Generate and attest
 // while the card still has its factory management key; then PIN and PUK; then
 // the management key. A card that fails half-way has a key in its slot, and is
-// reset outside the ceremony or set aside.
+// reset ([Card.Reset]) or set aside.
 //
 // It needs cgo and PC/SC headers (Debian: libpcsclite-dev). Without cgo, every
 // function returns an [hsm.UnsupportedError].

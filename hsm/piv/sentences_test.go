@@ -65,7 +65,7 @@ func TestEveryAnswerHasItsSentence(t *testing.T) {
 		{"a management key for another cipher", c.explainManagement(sw("authenticating with management key", 0x6a80)),
 			"card 5: the card does not support proving the management key in the way that its firmware suggests: authenticating with management key: status 6a80", ""},
 		{"a wrong management key", c.explainManagement(sw("authenticating with management key", 0x6982)),
-			"card 5: management key refused", "the card is not as it left the factory; use the management key that was set, or reset its PIV application"},
+			"card 5: management key refused", "the card is not as it left the factory: use a new card, or retire what is on this one (ceremony card retire)"},
 		{"an algorithm that the card lacks", &hsm.UnsupportedError{Place: slot, What: "RSA-4096", Err: sw("generating", 0x6a80)},
 			"card 5 slot 9c: the card does not support RSA-4096: generating: status 6a80", ""},
 		{"no attestation", c.explainAttest(nil, sw("attesting", 0x6d00)),

@@ -1,5 +1,7 @@
 // Package airgap lets a program that must never reach a network say so to the
-// kernel. After [Close] the process, its threads and its children can open no
+// kernel, and looks at what the machine could reach all the same.
+//
+// After [Close] the process, its threads and its children can open no
 // socket but of the family AF_UNIX, which pcscd needs, and no io_uring, through
 // which sockets could be opened unseen.
 //
@@ -7,6 +9,11 @@
 // does not look at what a process behind an AF_UNIX socket does. The machine's
 // own lack of network hardware is what people check; the filter guards against
 // mistakes and against code that was never meant to be in the program.
+//
+// So people check it with [Inspect] before their eyes: interfaces, radios, media
+// and drivers, with [CheckClock] for the clock and [ProgramDigest] for the
+// program itself. What these find out is a [Finding], which says how grave it is
+// and what to do.
 package airgap
 
 import "errors"
