@@ -200,6 +200,27 @@ func (r *run) seal() error {
 	if err := r.record.Seal(r.Now(), script.Close, facts); err != nil {
 		return err
 	}
+	return r.sealed()
+}
+
+// closed shows the end of a ceremony whose record is sealed once more, for people
+// who were interrupted before they had written it down. It adds nothing.
+func (r *run) closed(ctx context.Context) error {
+	r.at = len(r.steps) - 1
+	if err := r.reopen(ctx); err != nil {
+		return err
+	}
+	for _, w := range script.Witnesses(r.plan) {
+		if r.disagreed(w.Name) {
+			r.outcome.Disagree = append(r.outcome.Disagree, w.Name)
+		}
+	}
+	r.Desk.Say("This ceremony is closed. Nothing is added to its record.")
+	return r.sealed()
+}
+
+// sealed shows the digest of the sealed record.
+func (r *run) sealed() error {
 	lines := []Line{{Kind: Plain, Text: "The record is sealed. The digest of its transcript, for each person's own page:"}}
 	lines = append(lines, spelt(r.record.Head())...)
 	for _, name := range r.outcome.Disagree {

@@ -3,6 +3,7 @@ package conduct
 import (
 	"errors"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -46,9 +47,14 @@ func TestGenesisAndRenewal(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	var refused *ceremony.RefusedError
-	if _, err := s.hall(second).conduct(s.path("plan-2.yaml")); !errors.As(err, &refused) || !strings.Contains(err.Error(), "is closed") {
-		t.Errorf("a ceremony that is closed is held again: %v", err)
+	before := s.files("record-2")
+	h = s.hall(second.AddDate(0, 0, 1))
+	if again := h.mustConduct(s.path("plan-2.yaml")); again.Transcript != o.Transcript || h.asked != 0 {
+		t.Errorf("a ceremony that is closed asks %d questions, and has transcript %s, want %s", h.asked, again.Transcript, o.Transcript)
+	}
+	h.shows("This ceremony is closed.", "The record is sealed.")
+	if !maps.Equal(before, s.files("record-2")) {
+		t.Error("a ceremony that is closed was added to")
 	}
 }
 

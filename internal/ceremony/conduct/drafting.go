@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/rootward/rootward/internal/ceremony"
 	"github.com/rootward/rootward/internal/ceremony/change"
@@ -20,9 +21,7 @@ func (r *run) checks(ctx context.Context) error {
 	}
 	findings := r.kase.Judge()
 	lines := []Line{{Kind: Plain, Text: fmt.Sprintf("%d files were read, and %d checks made.", len(r.kase.Inputs), len(findings))}}
-	for _, f := range findings {
-		lines = append(lines, checkLine(f))
-	}
+	lines = append(lines, checkLines(findings)...)
 	if err := r.note(eventShown, map[string]any{"checks": findings}); err != nil {
 		return err
 	}
@@ -36,20 +35,29 @@ func (r *run) checks(ctx context.Context) error {
 	return err
 }
 
-func checkLine(f ceremony.Finding) Line {
-	text := f.ID
-	if f.Parameter != "" {
-		text += " (" + f.Parameter + ")"
+// checkLines are what the checks found: those that refuse first, then those that
+// are switched off, then the others.
+func checkLines(findings []ceremony.Finding) []Line {
+	var refuse, off, pass []Line
+	for _, f := range findings {
+		text := f.ID
+		if f.Parameter != "" {
+			text += " (" + f.Parameter + ")"
+		}
+		switch {
+		case f.Refuses():
+			refuse = append(refuse, Line{Kind: Warning, Text: text + ": REFUSED: " + f.Found})
+		case f.SwitchedOff != "":
+			text += fmt.Sprintf(": SWITCHED OFF, approved by %s: %s.", f.ApprovedBy, f.SwitchedOff)
+			if !f.OK {
+				text += " It would refuse: " + f.Found
+			}
+			off = append(off, Line{Kind: Warning, Text: text})
+		default:
+			pass = append(pass, Line{Kind: Item, Text: text + ": passed"})
+		}
 	}
-	switch {
-	case f.SwitchedOff != "" && f.OK:
-		return Line{Kind: Warning, Text: text + ": SWITCHED OFF, and would pass"}
-	case f.SwitchedOff != "":
-		return Line{Kind: Warning, Text: text + ": SWITCHED OFF, and would refuse: " + f.Found}
-	case f.OK:
-		return Line{Kind: Item, Text: text + ": passed"}
-	}
-	return Line{Kind: Warning, Text: text + ": " + f.Found}
+	return slices.Concat(refuse, off, pass)
 }
 
 // load reads the plan's inputs, once a sitting. The plan must be the one that the
@@ -66,7 +74,7 @@ func (r *run) load(ctx context.Context) error {
 		return &ceremony.RefusedError{Problem: fmt.Sprintf("the plan has digest %s now, wanted %s as when the ceremony was opened", got, want),
 			Do: "find out who changed the plan"}
 	}
-	c.Record, c.Program = r.folder, r.Machine(r.rehearsal()).Program
+	c.Record, c.Program = r.folder, r.program
 	r.kase = c
 	return nil
 }

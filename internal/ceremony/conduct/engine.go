@@ -101,6 +101,7 @@ type run struct {
 	kase    *ceremony.Case    // until there is a draft
 	session *ceremony.Session // once there is a draft
 	away    map[string]bool   // steps of those who sign elsewhere, in this sitting
+	program digest.Digest     // that is running, once the machine was looked at
 	outcome Outcome
 }
 
@@ -180,6 +181,9 @@ func (r *run) hold(ctx context.Context) error {
 		if err := r.resume(ctx); err != nil {
 			return err
 		}
+		if r.record.Sealed() {
+			return r.closed(ctx)
+		}
 	}
 	doing := map[string]func(context.Context) error{
 		script.Open: r.open, script.RollCall: r.rollCall, script.Clock: r.clock, script.Machine: r.machine,
@@ -228,11 +232,7 @@ func (r *run) resume(ctx context.Context) error {
 		return err
 	}
 	r.record.SetWatch(r.Watch)
-	if r.record.Sealed() {
-		return &ceremony.RefusedError{Problem: fmt.Sprintf("the ceremony in %q is closed: its record is sealed with digest %s", r.folder, r.record.Head()),
-			Do: "look at it with: ceremony transcript verify --record " + r.folder}
-	}
-	if err := r.samePlan(); err != nil {
+	if err := r.samePlan(); err != nil || r.record.Sealed() {
 		return err
 	}
 	next := ""

@@ -217,6 +217,7 @@ func (r *run) artefacts() []airgap.Stamp {
 func (r *run) machine(context.Context) error {
 	for {
 		m := r.Machine(r.rehearsal())
+		r.program = m.Program
 		worst := airgap.Worst(m.Findings)
 		ids := make([]string, len(m.Findings))
 		lines := items(Item, m.Lines)
@@ -228,7 +229,7 @@ func (r *run) machine(context.Context) error {
 			}
 			lines = append(lines, Line{Kind: kind, Text: f.Sentence + " To do: " + f.Do + "."})
 		}
-		match, program := r.program(m.Program)
+		match, program := r.comparePrograms(m.Program)
 		if err := r.show(append(lines, program...)...); err != nil {
 			return err
 		}
@@ -261,9 +262,9 @@ func (r *run) acceptMachine(worst airgap.Class, match bool, ids []string) (again
 	return answer == "again", err
 }
 
-// program compares the program's digest with the plan's, which a rehearsal's may
+// comparePrograms compares the program's digest with the plan's, which a rehearsal's may
 // leave out.
-func (r *run) program(is digest.Digest) (match bool, lines []Line) {
+func (r *run) comparePrograms(is digest.Digest) (match bool, lines []Line) {
 	want := r.plan.Program.Digest
 	lines = append(lines, Line{Kind: Plain, Text: "The digest of this program:"})
 	lines = append(lines, spelt(is)...)

@@ -274,6 +274,7 @@ type hall struct {
 	tick   time.Duration              // by which the clock goes on with each answer
 	answer func(prompt string) string // "" for the usual answer
 	err    error                      // of every question, from now on
+	asked  int
 }
 
 func (s *stage) hall(at time.Time) *hall { return &hall{stage: s, now: at} }
@@ -318,6 +319,9 @@ func (h *hall) Line() (string, error) {
 	}
 	h.now = h.now.Add(h.tick)
 	prompt := h.prompt()
+	if h.asked++; h.asked > 300 {
+		return "", fmt.Errorf("too many questions, the last: %s", prompt)
+	}
 	answer := ""
 	if h.answer != nil {
 		answer = h.answer(prompt)
@@ -347,7 +351,6 @@ var (
 	wordsAsked = regexp.MustCompile(`^Type word (\d+) and word (\d+) of the digest`)
 	nameAsked  = regexp.MustCompile(`^(\w+) \([\w ]+\): type your name`)
 	cardAsked  = regexp.MustCompile(`: type ready when card (\d+)`)
-	numbered   = regexp.MustCompile(`(?m)(?:^ | ) ?(\d+) ([a-zA-Z]+)`)
 )
 
 // usual is what people answer when all goes well.

@@ -98,8 +98,21 @@ func explainSigning(err error, s script.Step) (trouble, bool) {
 		return trouble{"another program holds the card.", "close other programs that use cards, and type ready" + orElse}, true
 	case errors.As(err, new(*hsm.ServiceError)):
 		return trouble{"the smart card service, pcscd, does not answer.", "start it (systemctl start pcscd) at another terminal, and type ready" + orElse}, true
-	case errors.As(err, new(*hsm.UnsupportedError)), errors.As(err, new(*hsm.CardError)), errors.As(err, new(*hsm.WeakSecretError)):
-		return trouble{"the card answered: " + err.Error() + ".", "take the card out, put it back, and type ready" + orElse}, true
 	}
-	return trouble{}, false
+	var (
+		unsupported *hsm.UnsupportedError
+		weak        *hsm.WeakSecretError
+		card        *hsm.CardError
+	)
+	switch {
+	case errors.As(err, &unsupported):
+		err = unsupported
+	case errors.As(err, &weak):
+		return trouble{"what was typed is no PIN: " + weak.Reason + ". No try was used.", "type ready, and then the PIN" + orElse}, true
+	case errors.As(err, &card):
+		err = card
+	default:
+		return trouble{}, false
+	}
+	return trouble{"the card answered: " + err.Error() + ".", "take the card out, put it back, and type ready" + orElse}, true
 }
