@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/signal"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -203,19 +204,40 @@ func (t *tool) discloser(c *cli.Context) (ceremony.Desk, error) {
 // do (console_codes(4)).
 const wipe = "\x1b[H\x1b[2J\x1b[3J"
 
-// Disclose implements [ceremony.Discloser].
+// Disclose implements [ceremony.Discloser]. The screen is wiped also when nobody
+// answers, or the program is interrupted meanwhile.
 func (d discloser) Disclose(lines []string) error {
+	if d.out != nil {
+		defer d.wipeOnInterrupt()()
+	}
 	for _, line := range lines {
 		d.Say(line)
 	}
 	if d.out == nil {
 		return nil
 	}
-	if _, err := d.Ask("Press Enter when they are on paper; the screen is wiped then"); err != nil {
-		return err
-	}
-	_, err := d.out.WriteString(wipe)
+	_, err := d.Ask("Press Enter when they are on paper; the screen is wiped then")
 	return err
+}
+
+// wipeOnInterrupt begins to watch for an interrupt; the returned function wipes
+// the screen and ends the watch.
+func (d discloser) wipeOnInterrupt() func() {
+	interrupted, done := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(interrupted, os.Interrupt)
+	go func() {
+		select {
+		case <-interrupted:
+			_, _ = d.out.WriteString(wipe)
+			os.Exit(command.Fault)
+		case <-done:
+		}
+	}()
+	return func() {
+		_, _ = d.out.WriteString(wipe)
+		signal.Stop(interrupted)
+		close(done)
+	}
 }
 
 var (

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	yubikey "github.com/go-piv/piv-go/v2/piv"
+
 	"github.com/rootward/rootward/hsm"
 	"github.com/rootward/rootward/hsm/piv"
 	"github.com/rootward/rootward/internal/vcard"
@@ -107,6 +109,27 @@ func TestReset(t *testing.T) {
 	s, err := c.Inspect()
 	if err != nil || s.Key != nil || s.Certificate || s.DefaultPIN != piv.Yes || s.DefaultPUK != piv.Yes || s.DefaultManagementKey != piv.Yes {
 		t.Errorf("state after a reset is %+v, %v", s, err)
+	}
+	wantTries(t, c, 3, 3)
+}
+
+// A card with more tries than it can say is not given up.
+func TestResetOfACardWithManyTries(t *testing.T) {
+	c := open(t, cardCustody)
+	raw(t, c, func(yk *yubikey.YubiKey) error {
+		return yk.SetRetries(yubikey.DefaultManagementKey, yubikey.DefaultPIN, 60, 40)
+	})
+	if err := c.Reset(); err != nil {
+		t.Fatal(err)
+	}
+	wantTries(t, c, 3, 3)
+}
+
+// A card whose PIN is one of the values that are offered as wrong.
+func TestResetOfACardWithThatVeryPIN(t *testing.T) {
+	c := open(t, cardCustody)
+	if err := errors.Join(c.ChangePIN("123456", "90817263"), c.ChangePUK("12345678", "90817263"), c.Reset()); err != nil {
+		t.Fatal(err)
 	}
 	wantTries(t, c, 3, 3)
 }

@@ -180,3 +180,20 @@ func TestInspectHere(t *testing.T) {
 	}
 	t.Logf("%+v", r)
 }
+
+// Whatever stands in the table of mounts, each line is one medium, one that
+// could not be read, or none at all.
+func FuzzInspectMounts(f *testing.F) {
+	f.Add("36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - nfs host:/root rw\n")
+	f.Add(`36 35 8:17 / /a\040\134b\04 rw - vfat /dev/sdb1 rw`)
+	f.Add("- - - - - - - - -\n\\777 \x00")
+	f.Fuzz(func(t *testing.T, table string) {
+		m := machine()
+		m["proc/self/mountinfo"].Data = []byte(table)
+		r := Inspect(m)
+		if lines := strings.Count(table, "\n") + 1; len(r.Media)+len(r.Unread) > lines {
+			t.Errorf("%d lines give %d media and %d that were not read", lines, len(r.Media), len(r.Unread))
+		}
+		r.Findings(nil, false)
+	})
+}

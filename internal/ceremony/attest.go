@@ -2,6 +2,7 @@ package ceremony
 
 import (
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -27,6 +28,11 @@ type Proving struct {
 // not.
 func (p Proving) Attest() (lines []string, err error) {
 	evidence, err := p.Card.Evidence()
+	var unsupported *hsm.UnsupportedError
+	if errors.As(err, &unsupported) {
+		return nil, refuse("card %d proves nothing", p.Card.Serial()).because(err).
+			do("use another card, or name its holder in the plan's cards_without_attestation if the people decide so")
+	}
 	if err != nil {
 		return nil, Judge(err)
 	}

@@ -68,7 +68,11 @@ func Unblock(h Handling) error {
 	if err != nil {
 		return err
 	}
-	return h.done(h.Card.Unblock(puk, next), "PIN set by the PUK")
+	if err := h.done(h.Card.Unblock(puk, next), "PIN set by the PUK"); err != nil {
+		return err
+	}
+	h.Desk.Say("The PUK's envelope was opened: seal it again; or, if anybody saw the PUK, change it (ceremony card change-pin --puk).")
+	return nil
 }
 
 // next asks for a new PIN or PUK twice.

@@ -320,6 +320,9 @@ func TestUnblock(t *testing.T) {
 	if err := Unblock(h); err != nil || c.pin != "141421" || c.tries != 3 {
 		t.Fatalf("PIN is %s, %d tries, %v", c.pin, c.tries, err)
 	}
+	if !desk.heard("The PUK's envelope was opened") {
+		t.Errorf("said %q", desk.said)
+	}
 	desk.types = []string{"00000001", "161803", "161803"}
 	refusedWith(t, Unblock(h), "PUK refused, 2 tries left")
 	wantEvents(t, h.events(t), "PIN set by the PUK", "not done: PIN set by the PUK")
@@ -448,11 +451,11 @@ func TestAttestRefuses(t *testing.T) {
 		turn      func(*Proving, *heldCard)
 		lines     bool
 	}{
-		"does not support attestation": {turn: func(_ *Proving, c *heldCard) { c.evidence = nil }},
-		"leads to no trusted root":     {turn: func(p *Proving, _ *heldCard) { p.Roots = hsm.YubicoRoots() }},
-		"it is of card 78":             {attesting: func(a *attesting) { a.serial = 78 }, lines: true},
-		`key is in slot "9a"`:          {attesting: func(a *attesting) { a.slot = "9a" }, lines: true},
-		"touch policy is never":        {attesting: func(a *attesting) { a.policy[1] = 1 }, lines: true},
+		"card 77 proves nothing: card 77: the card does not support attestation": {turn: func(_ *Proving, c *heldCard) { c.evidence = nil }},
+		"leads to no trusted root": {turn: func(p *Proving, _ *heldCard) { p.Roots = hsm.YubicoRoots() }},
+		"it is of card 78":         {attesting: func(a *attesting) { a.serial = 78 }, lines: true},
+		`key is in slot "9a"`:      {attesting: func(a *attesting) { a.slot = "9a" }, lines: true},
+		"touch policy is never":    {attesting: func(a *attesting) { a.policy[1] = 1 }, lines: true},
 		"YSA-2024-03": {attesting: func(a *attesting) { a.firmware = [3]byte{5, 4, 3} },
 			turn: func(p *Proving, _ *heldCard) { p.MinimumFirmware = hsm.Firmware{} }, lines: true},
 		"firmware is 5.7.1, want at least 5.8.0": {turn: func(p *Proving, _ *heldCard) { p.MinimumFirmware = hsm.Firmware{Major: 5, Minor: 8} }, lines: true},
@@ -467,9 +470,7 @@ func TestAttestRefuses(t *testing.T) {
 			c.turn(&p, card)
 		}
 		lines, err := p.Attest()
-		if err == nil || !strings.Contains(err.Error(), text) {
-			t.Errorf("answer is %v, want %q", err, text)
-		}
+		refusedWith(t, err, text)
 		if (len(lines) > 0) != c.lines {
 			t.Errorf("%s: said %q", text, lines)
 		}

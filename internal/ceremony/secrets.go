@@ -95,6 +95,7 @@ func (e *Enrolling) drawn() (s Secrets, err error) {
 				do("destroy both papers and repeat the step: others will be drawn")
 		}
 	}
+	e.Desk.Say("The PUK's paper goes into its envelope now. Learn the PIN by heart, and destroy its paper.")
 	return s, nil
 }
 
