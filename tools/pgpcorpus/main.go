@@ -66,7 +66,7 @@ func record() error {
 	if gpg, sqv := p.Versions(); gpg == "" || sqv == "" {
 		return fmt.Errorf("gpg is %q and sqv %q, wanted both: install them", gpg, sqv)
 	}
-	r, err := peers.Make(p)
+	r, err := peers.Make(p, 2)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ const beside = "one armour block and nothing beside it"
 
 // armourFrame puts things before, between and after, and spoils the first and last lines.
 func (m *maker) armourFrame() {
-	m.begin("armour, around", "notes 6.3: exactly one block and nothing else; CVE-2025-68973 (gpg)")
+	m.begin("armour, around", "RFC 9580, 6.2; CVE-2025-68973 (gpg)")
 	a, b := armoured(m.sign(m.alice)), armoured(m.sign(m.bob))
 	row := func(name, reason string, file []byte) { m.refuse("armour-"+name, reason, beside, file) }
 	text := func(s string) []byte { return []byte(s) }

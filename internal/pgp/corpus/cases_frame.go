@@ -11,7 +11,7 @@ import (
 
 // lengths spoil the packet's header.
 func (m *maker) lengths() {
-	m.begin("packet lengths", "notes 6.3: refuse all but minimal definite lengths")
+	m.begin("packet lengths", "RFC 9580, 4.2: of its lengths, the minimal definite one")
 	body := honest(m.alice).body(m.document)
 	n := byte(len(body))
 	row := func(name, reason, why string, packet []byte) { m.refuse("length-"+name, reason, why, armoured(packet)) }
@@ -36,7 +36,7 @@ func (m *maker) lengths() {
 
 // besides put other packets before, between and after.
 func (m *maker) besides() {
-	m.begin("other packets", "notes 6.2 (vi): go-crypto's v2 skips what is no signature; CVE-2006-0049 (gpg)")
+	m.begin("other packets", "go-crypto's v2 skips what is no signature; CVE-2006-0049 (gpg)")
 	s := m.sign(m.alice)
 	literal := frame(tagLiteral, slices.Concat([]byte{'b', 0, 0, 0, 0, 0}, m.document))
 	fingerprint := m.alice.Fingerprint()

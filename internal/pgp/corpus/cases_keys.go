@@ -6,7 +6,7 @@ import (
 
 // algorithms that Rootward does not have, or that do not fit the key.
 func (m *maker) algorithms() {
-	m.begin("algorithms", "notes 6.3: weak keys, algorithm mismatch")
+	m.begin("algorithms", "RFC 9580, 9.1: algorithms that do not fit the key")
 	odd := func(name, reason, why string, key *Key, edit func(*forgery)) {
 		f := honest(key)
 		if edit != nil {
@@ -49,7 +49,7 @@ func (m *maker) algorithms() {
 
 // weakKeys are keys that documents may not name.
 func (m *maker) weakKeys() {
-	m.begin("weak keys", "notes 6.3: weak keys and curves; Wycheproof's classes")
+	m.begin("weak keys", "Wycheproof's classes of weak keys and curves")
 	odd := func(name, reason, why string, key *Key) {
 		m.add(Case{Name: name, Expect: Refuse, Reason: reason, Why: why, Keys: []*Key{key}, File: honest(key).file(m.document)})
 	}

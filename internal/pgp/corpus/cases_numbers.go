@@ -8,7 +8,7 @@ import (
 
 // ecdsaNumbers spoil r and s.
 func (m *maker) ecdsaNumbers() {
-	m.begin("malleability", "notes 6.2 (iv), 6.3: r/s = 0 or at least n, high s, number padding")
+	m.begin("malleability", "Wycheproof's classes: r or s zero or at least n, high s, number padding")
 	m.accept("ecdsa-high-s", "n-s verifies as s does; it is the signer's, and bytes of signatures are never compared",
 		m.spoiled(m.carol, func(f *forgery) { f.tail = m.negated }), m.carol)
 	n := m.carol.order
@@ -66,7 +66,7 @@ func (m *maker) ecdsaNumbers() {
 
 // otherNumbers spoil those of RSA and Ed25519.
 func (m *maker) otherNumbers() {
-	m.begin("malleability", "notes 6.3, number padding; RFC 8032, 5.1.7; RFC 8017, 8.2.2")
+	m.begin("malleability", "number padding; RFC 8032, 5.1.7; RFC 8017, 8.2.2")
 	order, _ := new(big.Int).SetString("7237005577332262213973186563042994240857116359379907606001950938285454250989", 10)
 	ed := func(name, reason, why string, edit func(r, s []byte) []byte) {
 		m.refuse("ed25519-"+name, reason, why, m.spoiled(m.alice, func(f *forgery) {
@@ -110,7 +110,7 @@ func (m *maker) otherNumbers() {
 	})
 	rsa("one", "bad signature by key", "1 is its own power, and no padding", func([]byte) []byte { return mpi([]byte{1}) })
 	m.rsaPaddings()
-	m.begin("hash tag", "RFC 9580, 5.2.3; notes 6.3")
+	m.begin("hash tag", "RFC 9580, 5.2.3")
 	for name, tag := range map[string][]byte{"zero": {0, 0}, "swapped": nil} {
 		m.refuse("hash-tag-"+name, "hash tag differs", "the left 16 bits of the hash are checked although no mathematics needs them: one file, one spelling",
 			m.spoiled(m.carol, func(f *forgery) {

@@ -24,7 +24,7 @@ func (m *maker) types() {
 
 // textMode signatures leave line ends open.
 func (m *maker) textMode() {
-	m.begin("text mode", "notes 6.2 (v); RFC 9580, 5.2.1.2")
+	m.begin("text mode", "RFC 9580, 5.2.1.2")
 	text := honest(m.alice)
 	text.kind = 1
 	const why = "a text signature fits more than one document"
@@ -39,7 +39,7 @@ func (m *maker) textMode() {
 
 // hashes that are weak, or that not everybody has.
 func (m *maker) hashes() {
-	m.begin("hashes", "notes 6.2 (ii): go-crypto's v1 accepts SHA-1")
+	m.begin("hashes", "go-crypto's v1 accepts SHA-1")
 	for _, h := range []struct {
 		name   string
 		number byte
@@ -187,7 +187,7 @@ func (m *maker) areas() {
 
 // dates are no evidence, so no date is wrong.
 func (m *maker) dates() {
-	m.begin("dates", "notes 6.2 (iii): a stolen key can date a signature as it likes")
+	m.begin("dates", "a stolen key can date a signature as it likes")
 	for _, d := range []struct {
 		name string
 		at   uint32
@@ -199,7 +199,7 @@ func (m *maker) dates() {
 
 // versions other than 4.
 func (m *maker) versions() {
-	m.begin("versions", "notes 6.3: versions 3, 5 and 6 are where parsers differ")
+	m.begin("versions", "versions 3, 5 and 6 are where parsers differ")
 	for _, v := range []byte{2, 3, 5, 6, 7, 255} {
 		m.refuse(fmt.Sprintf("version-%d", v), fmt.Sprintf("version %d, want 4", v), "version 4 only",
 			m.spoiled(m.bob, func(f *forgery) { f.version = v }))

@@ -49,7 +49,7 @@ func (m *maker) wrongSigner() {
 			Why: "nothing can be appended to a signed line, whatever counts as white space", Document: append(slices.Clone(m.document), end...), File: armoured(m.sign(m.alice))})
 	}
 	slices.SortStableFunc(m.cases[len(m.cases)-7:], func(a, b Case) int { return slices.Compare([]byte(a.Name), []byte(b.Name)) })
-	m.add(Case{Name: "tarball-signature", Expect: Refuse, Reason: "bad signature by key", Source: "notes, cross-protocol",
+	m.add(Case{Name: "tarball-signature", Expect: Refuse, Reason: "bad signature by key", Source: "cross-protocol use of one key",
 		Why: "a signature over a raw file, a git tag or a letter is none over a document", File: honest(m.alice).file([]byte("\x1f\x8b\x08\x00 a tarball"))})
 }
 
@@ -129,7 +129,7 @@ func (m *maker) people() {
 
 // keyIDs are about two keys of one 64-bit key id.
 func (m *maker) keyIDs() {
-	m.begin("64-bit key id", "notes 6.3, key ids; pair published at nullprogram.com, 2019-07-22")
+	m.begin("64-bit key id", "RFC 9580, 5.5.4; pair published at nullprogram.com, 2019-07-22")
 	a, b := colliding("alice", "bob")
 	sign := func(k *Key, edit func(*forgery)) []byte {
 		f := honest(k)

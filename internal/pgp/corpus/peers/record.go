@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/rootward/rootward/internal/pgp/corpus"
 )
 
@@ -21,7 +23,7 @@ type Record struct {
 	// Cases has the outcomes by the case's name.
 	Cases map[string]Row
 	// Families has, by the family's name, one letter a variant and verifier:
-	// "a" for accepted, "." for refused; only go-crypto is asked. An Accept of a count above 1 is "a" too.
+	// "a" for accepted, "." for refused, "?" for no answer. An Accept of a count above 1 is "a" too.
 	Families map[string]Row
 }
 
@@ -46,10 +48,14 @@ func Others(p *Programs, c corpus.Case) (Row, error) {
 
 // letter is a variant's outcome in [Record.Families].
 func letter(short string) string {
-	if strings.HasPrefix(short, string(corpus.Accept)) {
+	switch {
+	case strings.HasPrefix(short, string(corpus.Accept)):
 		return "a"
+	case short == string(Unanswered):
+		return "?"
+	default:
+		return "."
 	}
-	return "."
 }
 
 // Letters returns row in the letters of [Record.Families]; what was not asked
@@ -63,28 +69,26 @@ func (row Row) Letters() Row {
 	return row
 }
 
-// Make asks every verifier about everything. It takes some minutes.
-func Make(p *Programs) (*Record, error) {
+// Make asks every verifier about everything, some cases at a time. It takes
+// some minutes, most of them for one file with 100,000 signatures.
+func Make(p *Programs, atOnce int) (*Record, error) {
 	r := &Record{GoCrypto: GoCryptoVersion(), Cases: map[string]Row{}, Families: map[string]Row{}}
 	r.GPG, r.Sqv = p.Versions()
-	for _, c := range corpus.All() {
-		asked := p
-		if !c.Kept() {
-			asked = nil // gpg takes minutes over 100,000 signatures
-		}
-		row, err := Others(asked, c)
+	cases := corpus.All()
+	rows, err := askAll(p, cases, atOnce)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range cases {
+		r.Cases[c.Name] = rows[i]
+	}
+	for _, f := range corpus.Families() {
+		rows, err := askAll(p, f.Variants, atOnce)
 		if err != nil {
 			return nil, err
 		}
-		r.Cases[c.Name] = row
-	}
-	for _, f := range corpus.Families() {
 		var all Row
-		for _, c := range f.Variants {
-			row, err := Others(nil, c)
-			if err != nil {
-				return nil, err
-			}
+		for _, row := range rows {
 			for i, l := range row.Letters() {
 				all[i] += l
 			}
@@ -92,6 +96,20 @@ func Make(p *Programs) (*Record, error) {
 		r.Families[f.Name] = all
 	}
 	return r, nil
+}
+
+// askAll returns the row of each case.
+func askAll(p *Programs, cases []corpus.Case, atOnce int) ([]Row, error) {
+	rows := make([]Row, len(cases))
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for i, c := range cases {
+		group.Go(func() (err error) {
+			rows[i], err = Others(p, c)
+			return err
+		})
+	}
+	return rows, group.Wait()
 }
 
 // GoCryptoVersion returns the version of go-crypto that is linked, or "" where

@@ -2,6 +2,7 @@ package peers
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -16,7 +17,8 @@ and tested; this page shows where other verifiers, given the same document, file
 
 Verifiers: %s (judging at 2026-01-01), %s, go-crypto %s's openpgp/v2.VerifyArmoredDetachedSignature ("v2") and
 openpgp.CheckArmoredDetachedSignature ("v1"), both judging at 2026-01-01. gpg and sqv accept where they exit with 0, as a
-script would ask them; the number is that of good signatures reported. v2 and v1 stop at the first good one.
+script would ask them; the number is that of good signatures reported. v2 and v1 stop at the first good one. Each was asked
+about everything; "no answer" is a program that was stopped after %.0f seconds of processor time.
 
 A difference is no bug of theirs by itself: they serve other aims. A stock tool has a keyring and cannot be told which
 keys a document asks for; it reads certificates, which Rootward does not; and it must read what the world has written
@@ -27,7 +29,7 @@ since 1991. The table says what Rootward would have let in had it asked one of t
 // of the others come from r.
 func Table(r *Record) []byte {
 	var out bytes.Buffer
-	fmt.Fprintf(&out, head, r.GPG, r.Sqv, r.GoCrypto)
+	fmt.Fprintf(&out, head, r.GPG, r.Sqv, r.GoCrypto, Patience.Seconds())
 	summary(&out, r)
 	families(&out, r)
 	differences(&out, r)
@@ -39,9 +41,6 @@ func accepts(short string) bool { return strings.HasPrefix(short, string(corpus.
 // differs says whether another's outcome is not ours in effect: it accepts what
 // we do not, or the reverse, or counts more than we do.
 func differs(ours Outcome, theirs string) bool {
-	if theirs == "" {
-		return false // not asked
-	}
 	if accepts(theirs) != (ours.Verdict == corpus.Accept) {
 		return true
 	}
@@ -84,7 +83,7 @@ func summary(out *bytes.Buffer, r *Record) {
 			}
 		}
 	}
-	fmt.Fprintf(out, "\n## By class\n\nOf each other verifier: how many it accepts (or counts more than once) that Rootward does not, and how many it\nrefuses that Rootward accepts.\n\n")
+	fmt.Fprintf(out, "\n## By class\n\nOf each other verifier: how many it accepts (or counts more than once) that Rootward does not, and how many it\nrefuses that Rootward accepts. Blank where it does as Rootward does in every case.\n\n")
 	fmt.Fprintf(out, "| class | cases | accept | ignore | refuse | gpg | sqv | v2 | v1 |\n|---|---|---|---|---|---|---|---|---|\n")
 	lines["**all**"] = total
 	for _, name := range append(classes, "**all**") {
@@ -117,14 +116,42 @@ func families(out *bytes.Buffer, r *Record) {
 		}
 		fmt.Fprintf(out, "| %s | %d | %d |", f.Name, len(f.Variants), ours)
 		for _, letters := range r.Families[f.Name] {
-			if letters == "" {
-				fmt.Fprint(out, " not asked |")
-				continue
-			}
 			fmt.Fprintf(out, " %d |", strings.Count(letters, "a"))
 		}
 		fmt.Fprintln(out)
 	}
+	fmt.Fprintf(out, "\nThe bits that may flip, of one signature over one document:\n\n")
+	for i, letters := range r.Families["bit-flipped"] {
+		fmt.Fprintf(out, "- %s: %s\n", Names[i], cmp.Or(freeBits(letters), "none"))
+	}
+	fmt.Fprint(out, "\nFiles that are accepted though they were cut were cut in the base64's padding or behind it: nobody misses a checksum or\nan end line. A byte of the armour may change there, at the end of the first line, or where it holds bits as above.\nRootward accepts one cut file: only the last line feed is gone.\n")
+}
+
+// bitFields are the octets of the packet that the family "bit-flipped" changes,
+// as far as some verifier does not mind.
+var bitFields = map[int]string{
+	0: "the packet's tag", 1: "the packet's length", 10: "the version beside the fingerprint", 39: "the hash tag", 40: "the hash tag",
+	41: "a number's bit count", 42: "a number's bit count", 75: "a number's bit count", 76: "a number's bit count",
+}
+
+// freeBits says in which fields a verifier lets bits change.
+func freeBits(letters string) string {
+	var names []string
+	count := map[string]int{}
+	for bit, l := range letters {
+		if l != 'a' {
+			continue
+		}
+		name := cmp.Or(bitFields[bit/8], "other octets")
+		if count[name] == 0 {
+			names = append(names, name)
+		}
+		count[name]++
+	}
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%d in %s", count[name], name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // differences has one line a case on which anybody differs.
