@@ -13,6 +13,7 @@ import (
 	"github.com/rootward/rootward/internal/ceremony/transcript"
 	"github.com/rootward/rootward/internal/durable"
 	"github.com/rootward/rootward/roster"
+	"github.com/rootward/rootward/roster/digest"
 )
 
 // A Collected says what came of signatures from elsewhere.
@@ -39,7 +40,8 @@ func (s *Session) Collect(b *bundle.Bundle, at time.Time) (*Collected, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.keepTold(told); err != nil {
+	sum, err := s.keepTold(told)
+	if err != nil {
 		return nil, err
 	}
 	isNew := make(map[string]bool)
@@ -70,7 +72,7 @@ func (s *Session) Collect(b *bundle.Bundle, at time.Time) (*Collected, error) {
 	}
 	_, c.Short = s.output(c.Signed, c.Missing)
 	return c, s.Note(at, "bundle", eventCollected, map[string]any{"bundle": b.Digest().String(), "roster": b.Manifest().Roster.String(),
-		"new": c.New, "already": c.Already, "signed": c.Signed, "missing": c.Missing, "their transcript": told.Head().String()})
+		"new": c.New, "already": c.Already, "signed": c.Signed, "missing": c.Missing, "their transcript": told.Head().String(), "their transcript file": sum.String()})
 }
 
 // takes refuses a bundle that is not of signatures over this draft, and any once
@@ -157,21 +159,22 @@ func (s *Session) checkTold(t *transcript.Transcript, files map[string][]byte) e
 	return nil
 }
 
-// keepTold keeps the transcript of those who signed elsewhere.
-func (s *Session) keepTold(t *transcript.Transcript) error {
+// keepTold keeps the transcript of those who signed elsewhere, and returns the
+// digest of its file.
+func (s *Session) keepTold(t *transcript.Transcript) (digest.Digest, error) {
 	raw, err := t.Bytes()
 	if err != nil {
-		return err
+		return digest.Digest{}, err
 	}
 	path := s.path(apartName, t.Head().String()+".jsonl")
 	if err := mkdirs(s.Dir, filepath.Dir(path)); err != nil {
-		return err
+		return digest.Digest{}, err
 	}
 	err = durable.WriteNew(path, raw, 0o644)
 	if errors.Is(err, fs.ErrExist) { // of an earlier attempt: named by its digest
-		return nil
+		err = nil
 	}
-	return err
+	return digest.Sum(raw), err
 }
 
 // takeOne writes a signature, unless one is there, and notes it.

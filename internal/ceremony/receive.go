@@ -70,12 +70,13 @@ func Receive(ctx context.Context, b *bundle.Bundle, dir string, at time.Time) (e
 func (r *Record) beginElsewhere(b *bundle.Bundle, drafted transcript.Entry, head digest.Digest, at time.Time) error {
 	m := b.Manifest()
 	plan, _ := b.File(planName)
+	origin, _ := b.File(originName)
 	o := Opening{Ceremony: m.Ceremony, Repository: m.Repository, Version: m.Version, Plan: digest.Sum(plan)}
 	if err := r.Note(at, "open", eventOpened, o.facts()); err != nil {
 		return err
 	}
 	if err := r.Note(at, "bundle", eventReceived, map[string]any{"kind": string(m.Kind), "bundle": b.Digest().String(), "roster": m.Roster.String(),
-		"drafted at": drafted.At.String(), "the ceremony's transcript then": head.String(),
+		"drafted at": drafted.At.String(), "the ceremony's transcript then": head.String(), "the ceremony's transcript file": digest.Sum(origin).String(),
 		"not held": "the checks of the plan: they were run where the draft was made"}); err != nil {
 		return err
 	}
