@@ -44,20 +44,30 @@ func (t *tool) conduct(c *cli.Context) error {
 	if err != nil {
 		return ceremony.Judge(err)
 	}
-	t.result("root roster %d, signed by %s", o.Version, orNobody(o.Signed))
-	if len(o.Missing) > 0 {
-		t.result("not signed by: %s", orNobody(o.Missing))
-	}
-	t.results(change.Digest(o.Digest))
-	t.result("record: %s", o.Record)
-	t.result("to publish: %s/%s", o.Published, ceremony.PublishName)
-	t.result("to seal: %s/%s", o.Published, ceremony.SealedName)
-	t.result("transcript %s", o.Transcript)
+	t.outcome(o)
 	if len(o.Disagree) > 0 {
 		return &ceremony.RefusedError{Problem: fmt.Sprintf("the ceremony is closed and sealed, and %s disagree", strings.Join(o.Disagree, ", ")),
 			Do: "decide what their reasons mean before anything is published; they stand in the record"}
 	}
 	return nil
+}
+
+// outcome prints what came of a ceremony.
+func (t *tool) outcome(o *conduct.Outcome) {
+	switch {
+	case o.Version > 0:
+		t.result("root roster %d, signed by %s", o.Version, orNobody(o.Signed))
+		if len(o.Missing) > 0 {
+			t.result("not signed by: %s", orNobody(o.Missing))
+		}
+		t.results(change.Digest(o.Digest))
+		t.result("to publish: %s/%s", o.Published, ceremony.PublishName)
+		t.result("to seal: %s/%s", o.Published, ceremony.SealedName)
+	case o.Published != "":
+		t.result("to publish: %s", o.Published)
+	}
+	t.result("record: %s", o.Record)
+	t.result("transcript %s", o.Transcript)
 }
 
 // console is the terminal of a guided run.

@@ -76,7 +76,12 @@ func (r *run) short(err error) error {
 func (r *run) export(context.Context) error {
 	var lines []Line
 	facts := make(map[string]any)
-	for _, sub := range []string{ceremony.PublishName, ceremony.SealedName, ceremony.CertificatesName} {
+	folders, last := []string{ceremony.PublishName, ceremony.SealedName, ceremony.CertificatesName},
+		"To publish: "+ceremony.PublishName+". To seal, twice, in bags whose numbers are written down: "+ceremony.SealedName+"."
+	if !r.ofRoster() {
+		folders, last = []string{"."}, "To publish at once, in the repository's folder revocations/: all of it."
+	}
+	for _, sub := range folders {
 		dir := filepath.Join(r.out, sub)
 		d, n, err := folderDigest(dir)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -91,7 +96,7 @@ func (r *run) export(context.Context) error {
 	}
 	lines = append(lines, Line{Kind: Plain, Text: ""}, Line{Kind: Plain, Text: "On each medium, in that folder, the same digest comes from:"},
 		Line{Kind: Plain, Text: "  " + FolderCommand},
-		Line{Kind: Plain, Text: "To publish: " + ceremony.PublishName + ". To seal, twice, in bags whose numbers are written down: " + ceremony.SealedName + "."})
+		Line{Kind: Plain, Text: last})
 	if err := r.note(eventShown, map[string]any{"digests": facts}); err != nil {
 		return err
 	}
@@ -134,8 +139,10 @@ func folderDigest(dir string) (digest.Digest, int, error) {
 
 // close asks each witness, and seals the transcript.
 func (r *run) close(ctx context.Context) error {
-	if err := r.reopen(ctx); err != nil {
-		return err
+	if r.ofRoster() {
+		if err := r.reopen(ctx); err != nil {
+			return err
+		}
 	}
 	witnesses := script.Witnesses(r.plan)
 	var lines []Line
@@ -193,7 +200,10 @@ func (r *run) disagreed(name string) bool {
 
 // seal writes the last entry and shows the digest of the whole.
 func (r *run) seal() error {
-	facts := map[string]any{"roster": r.session.Draft.Roster.Digest().String()}
+	facts := make(map[string]any)
+	if r.session != nil {
+		facts["roster"] = r.session.Draft.Roster.Digest().String()
+	}
 	if len(r.outcome.Disagree) > 0 {
 		facts["disagree"] = r.outcome.Disagree
 	}
@@ -207,8 +217,10 @@ func (r *run) seal() error {
 // who were interrupted before they had written it down. It adds nothing.
 func (r *run) closed(ctx context.Context) error {
 	r.at = len(r.steps) - 1
-	if err := r.reopen(ctx); err != nil {
-		return err
+	if r.ofRoster() {
+		if err := r.reopen(ctx); err != nil {
+			return err
+		}
 	}
 	for _, w := range script.Witnesses(r.plan) {
 		if r.disagreed(w.Name) {
@@ -226,16 +238,20 @@ func (r *run) sealed() error {
 	for _, name := range r.outcome.Disagree {
 		lines = append(lines, Line{Kind: Warning, Text: name + " DISAGREES. Decide what that means before anything is published."})
 	}
-	lines = append(lines, Line{Kind: Plain, Text: ""}, Line{Kind: Plain, Text: "The record, and the output:"},
+	lines = append(lines, Line{Kind: Plain, Text: ""}, Line{Kind: Plain, Text: "The record, and the output if there is one:"},
 		Line{Kind: Plain, Text: "  " + r.folder}, Line{Kind: Plain, Text: "  " + r.out})
 	return errors.Join(r.screen(lines), r.sum())
 }
 
 // sum fills in the outcome.
 func (r *run) sum() error {
-	signed, missing, err := r.session.Signers()
 	o := &r.outcome
-	o.Signed, o.Missing, o.Record, o.Published, o.Transcript = signed, missing, r.folder, r.out, r.record.Head()
+	o.Record, o.Published, o.Transcript = r.folder, r.out, r.record.Head()
+	if r.session == nil {
+		return nil
+	}
+	var err error
+	o.Signed, o.Missing, err = r.session.Signers()
 	o.Digest, o.Version = r.session.Draft.Roster.Digest(), r.session.Draft.Roster.Version()
 	return err
 }

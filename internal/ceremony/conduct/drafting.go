@@ -31,7 +31,11 @@ func (r *run) checks(ctx context.Context) error {
 	if err := ceremony.Refusal(findings); err != nil {
 		return err
 	}
-	_, err := r.ask("Type yes to make the draft", oneOf("yes"))
+	next := "Type yes to make the draft"
+	if !r.ofRoster() {
+		next = "Type yes to go on"
+	}
+	_, err := r.ask(next, oneOf("yes"))
 	return err
 }
 
@@ -73,6 +77,9 @@ func (r *run) load(ctx context.Context) error {
 	if got, want := digest.Sum(c.Raw), digest.Sum(r.raw); got != want {
 		return &ceremony.RefusedError{Problem: fmt.Sprintf("the plan has digest %s now, wanted %s as when the ceremony was opened", got, want),
 			Do: "find out who changed the plan"}
+	}
+	if r.program.IsZero() { // the machine was not looked at
+		r.program = r.Machine(r.rehearsal()).Program
 	}
 	c.Record, c.Program = r.folder, r.program
 	r.kase = c
@@ -122,6 +129,9 @@ func (r *run) changes() []Line {
 // review shows the change in sentences, and has two words of the digest typed,
 // which somebody else reads aloud.
 func (r *run) review(ctx context.Context) error {
+	if !r.ofRoster() {
+		return r.reviewAct(ctx)
+	}
 	if err := r.reopen(ctx); err != nil {
 		return err
 	}

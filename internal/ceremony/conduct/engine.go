@@ -140,10 +140,7 @@ func (r *run) read() error {
 	if r.plan, err = plan.Parse(r.raw); err != nil {
 		return err
 	}
-	if r.steps = script.Of(r.plan); r.steps == nil {
-		return &ceremony.RefusedError{Problem: fmt.Sprintf("the plan's act is %s, which makes no roster", r.plan.ActNames()),
-			Do: "open, destroy and abandon have commands of their own"}
-	}
+	r.steps = script.Of(r.plan)
 	place := func(planned, given, what string) (string, error) {
 		switch {
 		case planned == "" && given == "":
@@ -158,9 +155,17 @@ func (r *run) read() error {
 	if r.folder, err = place(r.plan.Outputs.Record, r.Record, "folder for the record"); err != nil {
 		return err
 	}
-	r.out, err = place(r.plan.Outputs.Published, r.Out, "folder for the output")
+	if r.makes() {
+		r.out, err = place(r.plan.Outputs.Published, r.Out, "folder for the output")
+	}
 	return err
 }
+
+// ofRoster reports whether the ceremony makes a roster.
+func (r *run) ofRoster() bool { return r.plan.Family() == plan.RosterFamily }
+
+// makes reports whether the ceremony has an output.
+func (r *run) makes() bool { return r.ofRoster() || r.plan.Does(plan.OpenRevocations) }
 
 func readPlan(file string) ([]byte, error) {
 	f, err := os.Open(file)
@@ -188,6 +193,7 @@ func (r *run) hold(ctx context.Context) error {
 	doing := map[string]func(context.Context) error{
 		script.Open: r.open, script.RollCall: r.rollCall, script.Clock: r.clock, script.Machine: r.machine,
 		script.Checks: r.checks, script.Draft: r.makeDraft, script.Review: r.review,
+		script.Unseal: r.unseal, script.Destroy: r.destroy, script.Abandon: r.abandon,
 		script.Combine: r.combine, script.Export: r.export, script.Close: r.close,
 	}
 	for r.at = 0; r.at < len(r.steps); r.at++ {

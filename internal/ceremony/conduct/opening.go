@@ -19,8 +19,10 @@ import (
 // open begins the record, before anything else, and asks for others of the same
 // version.
 func (r *run) open(ctx context.Context) error {
-	if err := r.noRival(ctx); err != nil {
-		return err
+	if r.ofRoster() {
+		if err := r.noRival(ctx); err != nil {
+			return err
+		}
 	}
 	if r.record == nil || r.needsOpening() {
 		if r.record != nil { // of an abandoned draft
@@ -29,7 +31,7 @@ func (r *run) open(ctx context.Context) error {
 			}
 			r.record = nil
 		}
-		if _, err := os.Lstat(r.out); err == nil {
+		if _, err := os.Lstat(r.out); r.makes() && err == nil {
 			return &ceremony.RefusedError{Problem: fmt.Sprintf("the output %q exists already", r.out), Do: "an output must not exist when the ceremony begins: move it away, or correct the plan"}
 		}
 		var err error
@@ -44,12 +46,12 @@ func (r *run) open(ctx context.Context) error {
 	}
 	lines := spelt(digest.Sum(r.raw))
 	if !r.rehearsal() {
-		lines = append(lines, Line{Kind: Warning, Text: "This is NO REHEARSAL: what is signed here is for " + r.plan.Repository + "."})
+		lines = append(lines, Line{Kind: Warning, Text: "This is NO REHEARSAL: what is done here is for " + r.plan.Repository + "."})
 	}
 	if err := r.show(lines...); err != nil {
 		return err
 	}
-	if _, err := r.ask("Type yes if this is the digest of the plan that was reviewed", oneOf("yes")); err != nil {
+	if _, err := r.ask("Type yes if this is the digest of the plan that was reviewed", oneOf("yes")); err != nil || !r.ofRoster() {
 		return err
 	}
 	return r.otherRecords(ctx)

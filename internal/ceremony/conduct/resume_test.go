@@ -276,7 +276,7 @@ func TestDiskFull(t *testing.T) {
 			}
 			return syscall.ENOSPC
 		}
-		h, cfg := s.watched(a, w)
+		_, cfg := s.watched(a, w)
 		_, err := Run(t.Context(), cfg)
 		if !errors.Is(err, syscall.ENOSPC) || full != 1 {
 			t.Errorf("at %q: the ceremony ends with %v after %d faults", what, err, full)
@@ -284,8 +284,7 @@ func TestDiskFull(t *testing.T) {
 		if n := len(w.names); strings.HasPrefix(what, "entry ") && n != at {
 			t.Errorf("at %q: %d more writes after the one that failed: %v", what, n-at, w.names[at:])
 		}
-		h = s.hall(a.at)
-		if _, err := h.conduct(s.path(a.plan)); err != nil {
+		if _, err := s.hall(a.at).conduct(s.path(a.plan)); err != nil {
 			t.Fatalf("full at %q, and then: %v", what, err)
 		}
 		s.whole(a, want)

@@ -53,6 +53,9 @@ const (
 	Combine  = "COMBINE"
 	Export   = "EXPORT"
 	Close    = "CLOSE"
+	Unseal   = "UNSEAL"  // of a ceremony that opens sealed revocations
+	Destroy  = "DESTROY" // of one that destroys them
+	Abandon  = "ABANDON" // of one that destroys a draft
 )
 
 // SignID is the id of the step in which a card signs.
@@ -97,14 +100,28 @@ func Witnesses(p *plan.Plan) []Person {
 	return slices.DeleteFunc(People(p), func(o Person) bool { return o.Role != Witness })
 }
 
-// Of gives the steps of a ceremony that makes a roster. It is nil for a plan of
-// another family, which has commands of its own.
+// Of gives the steps of a ceremony. Where nothing is signed, neither clock nor
+// machine is looked at: revocations are opened in a hurry, and what is published
+// then was signed at the ceremony before.
 func Of(p *plan.Plan) []Step {
-	if p.Family() != plan.RosterFamily {
-		return nil
-	}
 	s := scripting{p, leader(p)}
-	return slices.Concat(s.opening(), s.drafting(), s.signing(), s.closing())
+	if p.Family() == plan.RosterFamily {
+		return slices.Concat(s.opening(), s.looking(), s.drafting(), s.signing(), s.closing())
+	}
+	steps := slices.Concat(s.opening(), s.acting())
+	if p.Does(plan.OpenRevocations) {
+		steps = append(steps, s.export())
+	}
+	return append(steps, s.close())
+}
+
+// title says what the ceremony is for.
+func (s scripting) title() string {
+	what := s.plan.Repository
+	if s.plan.Family() == plan.RosterFamily {
+		what = fmt.Sprintf("root roster %d of %s", s.plan.Roster.Version, what)
+	}
+	return fmt.Sprintf("This is ceremony %s: %s (%s). Anybody may say stop.", s.plan.Ceremony, what, s.plan.ActNames())
 }
 
 type scripting struct {
@@ -124,7 +141,7 @@ func (s scripting) opening() []Step {
 	return []Step{
 		{ID: Open, Title: "Open the ceremony", Who: s.leader, Class: OnceOnly,
 			Say: []string{
-				fmt.Sprintf("This is ceremony %s: root roster %d of %s (%s). Anybody may say stop.", s.plan.Ceremony, s.plan.Roster.Version, s.plan.Repository, s.plan.ActNames()),
+				s.title(),
 				"I read the plan's digest aloud, row by row.",
 			},
 			Compare:  []string{"Each person: with the digest of the plan that you reviewed before."},
@@ -132,6 +149,11 @@ func (s scripting) opening() []Step {
 		{ID: RollCall, Title: "Roll call", Who: s.leader, Class: Repeatable,
 			Say:      []string{"I call each name. Whoever is called says it, and what they are here for."},
 			Recovery: "Somebody who is missing is recorded as absent. A missing keyholder can sign elsewhere, later."},
+	}
+}
+
+func (s scripting) looking() []Step {
+	return []Step{
 		{ID: Clock, Title: "Compare the clocks", Who: s.leader, Class: Pure, Again: true,
 			Say:      []string{"Two people read me their clocks, in UTC. They were set from different sources today."},
 			Compare:  []string{"Two people: your own clock with this machine's, to the minute."},
@@ -149,9 +171,7 @@ func (s scripting) drafting() []Step {
 		review = append(review, fmt.Sprintf("%d checks are switched off in this plan; the screen names them.", len(s.plan.SwitchedOff)))
 	}
 	return []Step{
-		{ID: Checks, Title: "Check the plan", Who: s.leader, Class: Pure,
-			Say:      []string{"The program checks the plan and all that it names, before any card is touched."},
-			Recovery: "A plan that is refused is corrected and reviewed again, on another day. Nothing was signed."},
+		s.checks(),
 		{ID: Draft, Title: "Make the draft", Who: s.leader, Class: OnceOnly,
 			Say:      []string{"The program makes the draft, and verifies the whole with throw-away keys by the clients' own code."},
 			Recovery: "Start the program again: a draft that is not whole is made anew, and one that is whole stays."},
@@ -160,6 +180,35 @@ func (s scripting) drafting() []Step {
 			Compare:  []string{"Each person: every word of the digest, which you write on your own page."},
 			Recovery: "If a sentence or a word is wrong, nobody signs: stop, and destroy the draft with ceremony abandon."},
 	}
+}
+
+func (s scripting) checks() Step {
+	return Step{ID: Checks, Title: "Check the plan", Who: s.leader, Class: Pure,
+		Say:      []string{"The program checks the plan and all that it names, before anything is done."},
+		Recovery: "A plan that is refused is corrected and reviewed again. Nothing was done."}
+}
+
+// acting are the steps of a ceremony that makes no roster.
+func (s scripting) acting() []Step {
+	review := Step{ID: Review, Title: "Review what will be done", Who: s.leader, Class: Pure,
+		Say:      []string{"I read the sentences one by one. Say stop if one surprises you."},
+		Recovery: "If a sentence is wrong, stop: nothing was done yet."}
+	act := Step{Who: s.leader, Class: Repeatable}
+	switch {
+	case s.plan.Does(plan.OpenRevocations):
+		act.ID, act.Title = Unseal, "Make the revocations ready to publish"
+		act.Say = []string{"From here on it is only to be published: clients that see it refuse the keys for good."}
+		act.Recovery = "Start the program again: an output that is not whole was never there. What was in the envelope is not changed."
+	case s.plan.Does(plan.DestroyRevocations):
+		act.ID, act.Title = Destroy, "Destroy the superseded revocations"
+		act.Say = []string{"The program destroys this folder. We destroy every other copy, and the media, by hand."}
+		act.Recovery = "Start the program again: it finishes what was begun."
+	default:
+		act.ID, act.Title = Abandon, "Destroy the draft"
+		act.Say = []string{"The program destroys the draft and every signature over it. We destroy every copy elsewhere by hand."}
+		act.Recovery = "Start the program again: it finishes what was begun."
+	}
+	return []Step{s.checks(), review, act}
 }
 
 func (s scripting) signing() []Step {
@@ -185,15 +234,27 @@ func (s scripting) closing() []Step {
 		{ID: Combine, Title: "Put the signatures together", Who: s.leader, Class: OnceOnly,
 			Say:      []string{"The program puts the signatures together, and verifies the result as every client will."},
 			Recovery: "Start the program again: an output that is not whole was never there, and one that is whole stays."},
-		{ID: Export, Title: "Carry it out", Who: s.leader, Class: Pure,
-			Say:      []string{"I copy what is to be published, and what is to be sealed, each to two media."},
-			Compare:  []string{"A witness: the digests on the screen with those that another machine finds on each medium."},
-			Recovery: "A medium that does not compare is destroyed, and another one written."},
-		{ID: Close, Title: "Close the ceremony", Who: s.closers(), Class: OnceOnly,
-			Say:      []string{"I ask each witness by name: do you agree that this ceremony went as its plan and this script say?"},
-			Compare:  []string{"Each person: the digest of the transcript, which you write on your own page."},
-			Recovery: "Who disagrees says so, with the reason; it stands in the record for good. The seal is the last entry."},
+		s.export(),
+		s.close(),
 	}
+}
+
+func (s scripting) export() Step {
+	what := "what is to be published, and what is to be sealed, each"
+	if s.plan.Family() != plan.RosterFamily {
+		what = "what is to be published"
+	}
+	return Step{ID: Export, Title: "Carry it out", Who: s.leader, Class: Pure,
+		Say:      []string{"I copy " + what + " to two media."},
+		Compare:  []string{"A witness: the digests on the screen with those that another machine finds on each medium."},
+		Recovery: "A medium that does not compare is destroyed, and another one written."}
+}
+
+func (s scripting) close() Step {
+	return Step{ID: Close, Title: "Close the ceremony", Who: s.closers(), Class: OnceOnly,
+		Say:      []string{"I ask each witness by name: do you agree that this ceremony went as its plan and this script say?"},
+		Compare:  []string{"Each person: the digest of the transcript, which you write on your own page."},
+		Recovery: "Who disagrees says so, with the reason; it stands in the record for good. The seal is the last entry."}
 }
 
 func (s scripting) closers() string {
