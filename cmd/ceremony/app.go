@@ -55,7 +55,11 @@ func (t *tool) app() *cli.App {
 			{Name: "verify", Usage: "walks the rosters of a repository from a pinned digest", ArgsUsage: "DIR",
 				Flags: []cli.Flag{&cli.StringFlag{Name: "pin", Usage: "the first roster's digest in `HEX`, from another source than DIR", Required: true}}, Action: t.verify},
 			{Name: "abandon", Usage: "destroys the draft and the signatures over it, and records that",
-				Flags: []cli.Flag{recordFlag}, Action: t.abandon},
+				Flags: []cli.Flag{
+					&cli.StringFlag{Name: "record", Usage: "the ceremony's folder, `DIR`"},
+					&cli.StringFlag{Name: "plan", Usage: "in place of --record, a plan of the act abandon, a YAML `FILE`"},
+				}, Action: t.abandon},
+			t.revocationsCommand(),
 			t.airGapCommand(),
 		},
 	}
@@ -229,6 +233,12 @@ func (t *tool) verify(c *cli.Context) error {
 
 func (t *tool) abandon(c *cli.Context) (err error) {
 	at := t.Now()
+	if c.IsSet("plan") == c.IsSet("record") {
+		return command.Usagef("abandon wants either --record DIR or --plan FILE")
+	}
+	if c.IsSet("plan") {
+		return t.abandonPlanned(c, at)
+	}
 	r, err := ceremony.OpenRecord(c.Context, c.String("record"), at)
 	if err != nil {
 		return err

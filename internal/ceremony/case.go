@@ -52,6 +52,7 @@ type Case struct {
 	Record string
 
 	lists      listing
+	made       bool   // the output is there already, by this ceremony, which goes on
 	dir        string // the plan's
 	extraRoots int    // certificates besides Yubico's
 }

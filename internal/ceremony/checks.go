@@ -148,7 +148,7 @@ const (
 
 // commonChecks are for plans of every family.
 var commonChecks = []Check{
-	{"SWITCHED-OFF", "only checks that may be are switched off, each once, by somebody whom the plan names", "a5ac876 of KSKM: a check that is off is shown", firm, "", nil, checkSwitchedOff},
+	{"SWITCHED-OFF", "only checks that may be are switched off, each once, by somebody whom the plan names", "KSKM: a check that is off is a warning, never silent", firm, "", nil, checkSwitchedOff},
 	{"INPUT-DIGEST", "every file has the digest that the plan gives it", "KSKM: SHA-256 and words of every file that is loaded", firm, "", nil, checkInputDigest},
 	{"PROGRAM-DIGEST", "the program that runs is the one that the plan names, and only a rehearsal's plan names none", "", firm, "", programWanted, checkProgram},
 	{"REPOSITORY-MATCH", "every input is for the plan's repository", "KSR-DOMAIN", firm, "", nil, checkRepositoryMatch},
@@ -192,8 +192,8 @@ var keyholderChecks = []Check{
 	{"CARD-ADVISORY", "no card is under a known advisory that the plan does not accept", "Boulder: ROCA", firm, "", func(c *Case) string { return strings.Join(c.Plan.AcceptedAdvisories, ", ") }, attestedCheck(checkAdvisory)},
 	{"KEY-ALGORITHM", "keyholders' keys are of the plan's algorithms", "KSR-POLICY-ALG; Boulder: goodkey type, size and curve", soft, "", func(c *Case) string { return fmt.Sprint(c.Plan.Algorithms) }, checkAlgorithm},
 	{"KEY-RETURNS", "no key that an earlier roster listed and a later one dropped comes back", "KSKM: a new key's tag, and its revoked one, are unused", soft, "", nil, checkKeyReturns},
-	{"KEY-ROLE-FIXED", "no key takes a role other than the one that it had in a roster before", "KSR-BUNDLE-KEYS (flags); audit finding (h): clash across roles", firm, "", nil, checkKeyRoleFixed},
-	{"KEY-ROLE-UNIQUE", "no key of the roster stands in a maintainer list of the map, nor is a witness's", "audit finding (h): clash across roles", firm, "", (*Case).listsRead, checkKeyRoleUnique},
+	{"KEY-ROLE-FIXED", "no key takes a role other than the one that it had in a roster before", "KSR-BUNDLE-KEYS (flags); KSKM audit (h): clash across roles", firm, "", nil, checkKeyRoleFixed},
+	{"KEY-ROLE-UNIQUE", "no key of the roster stands in a maintainer list of the map, nor is a witness's", "KSKM audit (h): clash across roles", firm, "", (*Case).listsRead, checkKeyRoleUnique},
 }
 
 // onlineChecks are about the online signer's keys, and keys that are revoked.
@@ -201,7 +201,7 @@ var onlineChecks = []Check{
 	{"ONLINE-KEYS-DISTINCT", "each online key stands once, and is no keyholder's", "KSR-BUNDLE-UNIQUE", firm, "", nil, checkOnlineDistinct},
 	{"ONLINE-KEYS-WINDOW", "at any time of the roster's life, a key of each role counts", "KSKM KeyUsagePolicy; KSR-POLICY-SIG-OVERLAP (no gap)", soft, "", nil, checkOnlineWindow},
 	{"REVOKE-TIME", "no key is revoked from a time after the roster is issued", "Boulder: dates of a CRL's entries", firm, "", nil, checkRevokeTime},
-	{"REVOKE-UNIQUE", "each key is revoked once, and has no role", "253ee10 of KSKM: a key used twice on revoke", firm, "", nil, checkRevokeUnique},
+	{"REVOKE-UNIQUE", "each key is revoked once, and has no role", "KSKM: a key was used twice on revoke", firm, "", nil, checkRevokeUnique},
 	{"REVOKE-OPENED", "each online key whose sealed revocation was published is revoked by the roster", "", firm, "", nil, checkOpened},
 	{"THEFT-FLOOR", "a roster that revokes an online key changes the snapshot floor", "", firm, "", nil, checkTheftFloor},
 	{"THEFT-KEYS", "a roster that revokes an online key replaces one of each role", "", soft, "", nil, checkTheftKeys},

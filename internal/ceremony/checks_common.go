@@ -96,7 +96,7 @@ func checkOutputFree(c *Case) error {
 			continue
 		}
 		path := c.path(out.path)
-		held := i == 0 && c.Record != "" && within(c.Record, path) && within(path, c.Record)
+		held := i == 1 && c.made || i == 0 && c.Record != "" && within(c.Record, path) && within(path, c.Record)
 		if _, err := os.Lstat(path); err == nil && !held {
 			return fmt.Errorf("outputs.%s (%q) exists already, wanted a new name", out.name, out.path)
 		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {

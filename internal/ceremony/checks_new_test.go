@@ -267,6 +267,11 @@ func (o onlyFirst) ReadDir(name string) ([]fs.DirEntry, error) {
 func (s *stage) sealedPlan(act plan.Act, envelope, chain string, open ...pgp.KeyID) string {
 	p := fmt.Sprintf("ceremony: emergency\nacts: [%s]\nrepository: %s\nprevious: {directory: %s, pin: %s}\nsealed:\n  directory: %s\n  reason: as it happened\n",
 		act, s.repository, chain, s.pin, envelope)
+	outputs := "outputs: {record: sealed-record, published: opened}\n"
+	if act == plan.DestroyRevocations {
+		outputs = "outputs: {record: sealed-record}\n"
+	}
+	p = outputs + p
 	if len(open) > 0 {
 		p += "  open:\n"
 		for _, id := range open {

@@ -141,8 +141,11 @@ func TestTemplates(t *testing.T) {
 			if c.edit != nil {
 				text = c.edit(text)
 			}
+			if c.acts[0].Family() != plan.DraftFamily {
+				text = strings.NewReplacer("  record: record\n", "  record: new-record\n").Replace(text)
+			}
 			if c.acts[0].Family() == plan.RosterFamily {
-				text = strings.NewReplacer("  record: record\n", "  record: new-record\n").Replace(text) + "attestation_roots: [root.pem]\n"
+				text += "attestation_roots: [root.pem]\n"
 			}
 			k, err := s.load(text, c.at)
 			if err != nil {

@@ -204,16 +204,22 @@ func OpenSealed(ctx context.Context, c *Case, out string) (*Unsealed, error) {
 	if err := Refusal(c.Judge()); err != nil {
 		return nil, err
 	}
-	var o Unsealed
+	o := Unsealed{Files: c.openFiles()}
 	files := make(map[string][]byte)
 	for _, r := range c.opens() {
 		o.Keys = append(o.Keys, r.Key)
 		files[r.Path], files[roster.SignaturePath(r.Path)] = r.Signed.Document, r.Signed.Signatures
-		for _, path := range []string{r.Path, roster.SignaturePath(r.Path)} {
-			o.Files = append(o.Files, SealedFile{path, digest.Sum(files[path])})
-		}
 	}
 	return &o, newOutput(out, files, func(dir string) error { return c.reopen(ctx, dir) })
+}
+
+// openFiles are the files that are to be published.
+func (c *Case) openFiles() []SealedFile {
+	var all []SealedFile
+	for _, r := range c.opens() {
+		all = append(all, SealedFile{r.Path, digest.Sum(r.Signed.Document)}, SealedFile{roster.SignaturePath(r.Path), digest.Sum(r.Signed.Signatures)})
+	}
+	return all
 }
 
 // reopen verifies what was written.

@@ -293,6 +293,9 @@ func (p *Plan) missingSealed() error {
 	if s == nil || s.Directory == "" || s.Reason == "" {
 		return errors.New("sealed wants directory and reason")
 	}
+	if p.Outputs.Record == "" || p.Does(OpenRevocations) != (p.Outputs.Published != "") {
+		return errors.New("outputs wants record, and published to open revocations alone")
+	}
 	if opens := p.Does(OpenRevocations); opens != (len(s.Open) > 0) {
 		return fmt.Errorf("sealed.open has %d keys, wanted at least one to open, and none to destroy", len(s.Open))
 	}

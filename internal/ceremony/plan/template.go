@@ -94,10 +94,12 @@ func (t *template) head() {
 	for i := 1; i <= *DefaultPolicy().WitnessesMin; i++ {
 		t.line("    - {name: %[1]s-witness-%[2]d, certificate: %[1]s-certificate-%[2]d}", Blank, i)
 	}
-	if t.acts[0].Family() == RosterFamily {
+	if t.acts[0].Family() != DraftFamily {
 		t.line("outputs:                          # new folders")
 		t.line("  record: record")
-		t.line("  published: published")
+		if !t.does(DestroyRevocations) {
+			t.line("  published: published")
+		}
 	}
 	t.line("")
 }
