@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/rootward/rootward/internal/ceremony"
 	"github.com/rootward/rootward/internal/command"
 )
 
@@ -73,7 +74,11 @@ func (c *Console) Show(s Screen) error {
 			return nil
 		}
 		c.prompt(fmt.Sprintf("Press Enter for more (page %d of %d)", i+2, len(pages)))
-		if _, err := c.In.Line(); err != nil {
+		typed, err := c.In.Line()
+		if err == nil && strings.EqualFold(strings.TrimSpace(typed), ceremony.StopWord) {
+			err = ceremony.ErrStopped
+		}
+		if err != nil {
 			return err
 		}
 	}

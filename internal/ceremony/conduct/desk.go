@@ -37,7 +37,8 @@ type Screen struct {
 // A Desk is where the people of the room read and type.
 type Desk interface {
 	ceremony.Desk
-	// Show begins a new screen. It returns when all pages were seen.
+	// Show begins a new screen. It returns when all pages were seen, or with
+	// [ceremony.ErrStopped].
 	Show(Screen) error
 	// Touch says that a card waits to be touched, and counts down until the
 	// function that it returns is called.

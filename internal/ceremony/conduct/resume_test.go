@@ -306,7 +306,7 @@ func TestStopAtEachQuestion(t *testing.T) {
 		h := s.hall(a.at)
 		n, prompt := 0, ""
 		h.answer = func(p string) string {
-			if n++; n == at && !strings.HasPrefix(p, "PIN of card") && !strings.Contains(p, "for more (page") {
+			if n++; n == at {
 				prompt = p
 				return "stop"
 			}
@@ -314,12 +314,6 @@ func TestStopAtEachQuestion(t *testing.T) {
 		}
 		_, err := h.conduct(s.path(a.plan))
 		var stopped *StoppedError
-		if prompt == "" {
-			if err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
 		if !errors.As(err, &stopped) || !strings.Contains(stopped.Hint(), "ceremony conduct "+s.path(a.plan)) {
 			t.Fatalf("stop at %q ends with %v, want a StoppedError", prompt, err)
 		}

@@ -130,7 +130,7 @@ func (r *run) putOff(answer string) error {
 	s := r.step()
 	if answer == answerElsewhere {
 		r.away[s.ID] = true
-		r.Desk.Say(fmt.Sprintf("%s signs elsewhere: give them the draft as a bundle (ceremony bundle make), and bring their signatures back (ceremony bundle collect).", s.Holder))
+		r.Desk.Say(fmt.Sprintf("%s signs elsewhere. When the others have signed, type stop; give %s the draft (ceremony bundle make), bring the signatures back (ceremony bundle collect), and start this command again.", s.Holder, s.Holder))
 		return r.note(eventElsewhere, map[string]any{"holder": s.Holder, "card": s.Card})
 	}
 	r.Desk.Say(fmt.Sprintf("Another card first; %s comes again after it.", s.Holder))
