@@ -24,8 +24,10 @@ type check struct {
 	noticed string // a test that failed without the check
 }
 
-// checksIn finds the checks of a package, in the order of files and lines.
-func checksIn(dir string) ([]*check, error) {
+// checksIn finds the checks of a package, in the order of files and lines. In a
+// pure package every error is a refusal, one that is passed on in a sentence too;
+// elsewhere that may be a fault of the disk or the network, and is no check.
+func checksIn(dir string, pure bool) ([]*check, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		return nil, err
@@ -51,7 +53,7 @@ func checksIn(dir string) ([]*check, error) {
 			}
 			n := 0
 			found := func(cond ast.Expr, body []ast.Stmt) {
-				if !refuses(body) {
+				if !refuses(body) || !pure && passesOn(cond, body) {
 					return
 				}
 				n++
@@ -98,7 +100,7 @@ func functionName(fn *ast.FuncDecl) string {
 
 // makers are the functions by which the core makes its own refusals, as
 // against passing an error on.
-var makers = regexp.MustCompile(`^(refuse|Errorf|New|corrupt|malformed|wrongType|uncounted|shortfall|bad|refused)$`)
+var makers = regexp.MustCompile(`^(refuse|never|Errorf|New|corrupt|malformed|wrongType|uncounted|shortfall|bad|refused)$`)
 
 // refuses says whether a body ends by returning a refusal of its own.
 func refuses(body []ast.Stmt) bool {
@@ -121,9 +123,7 @@ func refuses(body []ast.Stmt) bool {
 					made = made || makers.MatchString(f.Sel.Name)
 				}
 			case *ast.CompositeLit:
-				if id, ok := x.Type.(*ast.Ident); ok && strings.HasSuffix(id.Name, "Error") {
-					made = true
-				}
+				made = made || isErrorType(x.Type)
 			case *ast.Ident:
 				made = made || regexp.MustCompile(`^[Ee]rr[A-Z]`).MatchString(x.Name)
 			}
@@ -131,6 +131,42 @@ func refuses(body []ast.Stmt) bool {
 		})
 	}
 	return made
+}
+
+// isErrorType says whether a literal of this type is an error of ours.
+func isErrorType(t ast.Expr) bool {
+	if sel, ok := t.(*ast.SelectorExpr); ok {
+		t = sel.Sel
+	}
+	id, ok := t.(*ast.Ident)
+	return ok && strings.HasSuffix(id.Name, "Error")
+}
+
+// passesOn says whether a body only passes on, in a sentence, the error that its
+// condition found: if err != nil { return fmt.Errorf("reading it: %w", err) }.
+func passesOn(cond ast.Expr, body []ast.Stmt) bool {
+	found, ok := cond.(*ast.BinaryExpr)
+	if !ok || found.Op != token.NEQ {
+		return false
+	}
+	err, isName := found.X.(*ast.Ident)
+	if zero, ok := found.Y.(*ast.Ident); !ok || zero.Name != "nil" || !isName {
+		return false
+	}
+	passed := false
+	ast.Inspect(body[len(body)-1], func(node ast.Node) bool {
+		call, ok := node.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		f, ok := call.Fun.(*ast.SelectorExpr)
+		if ok && f.Sel.Name == "Errorf" {
+			last, ok := call.Args[len(call.Args)-1].(*ast.Ident)
+			passed = passed || ok && last.Name == err.Name
+		}
+		return true
+	})
+	return passed
 }
 
 // words are the longest text in the refusal; without one, the condition.
