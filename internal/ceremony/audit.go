@@ -38,7 +38,8 @@ type AuditedFile struct {
 	State  string        // "as named", "MISSING", "CHANGED" or "NOT NAMED"
 }
 
-const asNamed = "as named"
+// AsNamed is the state of a file that has the digest which the transcript names.
+const AsNamed = "as named"
 
 // Examine reads the folder of a ceremony, and the output if out is not "", and
 // checks everything that can be checked from them: the transcript's chain and
@@ -87,7 +88,7 @@ func Examine(ctx context.Context, dir, out string) (*Audit, error) {
 		}
 	}
 	for _, f := range a.Files {
-		if f.State != asNamed {
+		if f.State != AsNamed {
 			a.problem("file %s: %s", f.Path, f.State)
 		}
 	}
@@ -178,7 +179,7 @@ func (a *Audit) compare(path, name string, want digest.Digest, output bool) erro
 	if err != nil {
 		return err
 	}
-	state := asNamed
+	state := AsNamed
 	if digest.Sum(b) != want {
 		state = "CHANGED"
 	}
