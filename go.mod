@@ -2,6 +2,8 @@ module github.com/rootward/rootward
 
 go 1.26.0
 
+toolchain go1.26.8
+
 require (
 	github.com/ProtonMail/go-crypto v1.5.2
 	github.com/go-piv/piv-go/v2 v2.6.0
