@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rootward/rootward/internal/command"
 	"github.com/rootward/rootward/internal/vcard"
 	"github.com/rootward/rootward/internal/vcard/room"
 )
@@ -282,4 +283,41 @@ func TestConductDisturbed(t *testing.T) {
 	h.answer = nil
 	s := h.conduct(in("plan.yaml")).must(t, 0)
 	run(t, nil, "verify", "--pin", s.digest(t).String(), in("out", "publish")).must(t, 0).has(t, "signed by Alice, Bob, Carol")
+}
+
+// TestConsoleAtATerminal: a PIN is not shown, and the countdown stands on one
+// line.
+func TestConsoleAtATerminal(t *testing.T) {
+	person, program := terminal(t)
+	tool := &tool{Env: command.Env{Stdin: program, Stderr: program}, desk: &desk{in: program, out: program}}
+	c := tool.console()
+	if !c.Live {
+		t.Error("the console does not know that it is at a terminal")
+	}
+	answers := make(chan string)
+	go func() {
+		typed, err := c.Secret("PIN of card 1")
+		answers <- fmt.Sprint(typed, err)
+		ticks := make(chan time.Time)
+		c.Tick = func() (<-chan time.Time, func()) { return ticks, func() {} }
+		over := c.Touch("Alice", 1)
+		ticks <- time.Time{}
+		ticks <- time.Time{}
+		over()
+		c.Say("the end")
+	}()
+	shown := until(t, person, "> ")
+	waitForNoEcho(t, program)
+	fmt.Fprint(person, "271828\n")
+	if got := <-answers; got != "271828<nil>" {
+		t.Fatalf("the secret is %s", got)
+	}
+	if shown += until(t, person, "the end"); strings.Contains(shown, "271828") {
+		t.Errorf("the terminal showed the secret: %q", shown)
+	}
+	for _, want := range []string{"\r   touch it: 14 seconds left", "\r   touch it: 13 seconds left"} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("the terminal showed no %q: %q", want, shown)
+		}
+	}
 }
