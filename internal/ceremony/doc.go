@@ -14,10 +14,15 @@
 //	Build      every check has its say; the draft is    changes nothing
 //	           made, and verified whole with throw-
 //	           away keys in the place of cards
-//	Begin      draft and inputs go into the record      once; again after Abandon
+//	NewRecord  the record begins                        once; again after Abandon
+//	Draft      draft and inputs go into the record      once; again after Abandon
 //	Sign       one card signs each document             resumes: signed files stay
 //	Combine    production verification, output          once for an output folder
 //	Abandon    draft and signatures are destroyed       once for a draft
+//
+// Package script has the whole of a ceremony as a list of steps, and package
+// conduct leads people through it; the commands make the same steps one by one,
+// for people who are not in one room.
 //
 // The package never reads a clock or makes randomness, knows no terminal but a
 // [Desk] and no card but a [Card], and links no network.

@@ -198,7 +198,7 @@ func (r *run) hold(ctx context.Context) error {
 	}
 	for r.at = 0; r.at < len(r.steps); r.at++ {
 		s := r.step()
-		if r.done(s.ID) && !s.Again {
+		if r.done(s.ID) && !s.Again || s.Card != 0 && r.record.Combined() {
 			continue
 		}
 		if s.Card != 0 {

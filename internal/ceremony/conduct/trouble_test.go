@@ -224,12 +224,20 @@ func TestDoWithout(t *testing.T) {
 		digest.Sum([]byte(s.files("out-1")["/out-1/publish/root/1.json"]))), "Alice", "Bob", "Carol")
 	h := s.hall(second)
 	h.answer = func(prompt string) string {
-		if strings.HasPrefix(prompt, "Carol: type ready") {
+		switch {
+		case strings.HasPrefix(prompt, "Carol: type ready"):
 			return "elsewhere"
+		case strings.HasPrefix(prompt, "Type copied"):
+			return "stop"
 		}
 		return ""
 	}
+	if _, err := h.conduct(plan); !errors.As(err, new(*StoppedError)) {
+		t.Fatal(err)
+	}
+	h = s.hall(second)
 	o := h.mustConduct(plan)
+	h.lacks("Carol: type ready") // it is a roster already
 	if len(o.Missing) != 1 || o.Missing[0] != "Carol" {
 		t.Errorf("missing is %v, want Carol", o.Missing)
 	}
