@@ -85,11 +85,14 @@ func (t *tool) draft(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if dir := c.String("record"); ceremony.IsRecord(dir) { // whose draft was abandoned
+		k.Record = dir
+	}
 	d, err := ceremony.Build(c.Context, k, t.Rand)
 	if err != nil {
 		return err
 	}
-	t.desk.Say(fmt.Sprintf("%d checks passed.", len(d.Findings)))
+	t.desk.Say(fmt.Sprintf("%d checks were made, and none refuses.", len(d.Findings)))
 	t.desk.Say("The draft was verified whole by the clients' code, with throw-away keys.")
 	if err := ceremony.Begin(c.Context, c.String("record"), k, d); err != nil {
 		return err

@@ -154,9 +154,6 @@ func strictFields(n *yaml.Node, t reflect.Type) error {
 	var names []string
 	for i := range t.NumField() {
 		name := t.Field(i).Tag.Get("yaml")
-		if name == "-" {
-			continue
-		}
 		fields[name] = t.Field(i).Type
 		names = append(names, name)
 	}

@@ -59,13 +59,7 @@ type Plan struct {
 
 	Sealed  *Sealed     `yaml:"sealed"`  // sealed family only
 	Abandon *Abandoning `yaml:"abandon"` // draft family only
-
-	// Act is Genesis or Succession, for readers that know no others.
-	Act Act `yaml:"-"`
 }
-
-// Succession stands in [Plan.Act] for every roster but the first.
-const Succession Act = "succession"
 
 // Roles are who is in the room besides the keyholders.
 type Roles struct {
@@ -226,9 +220,6 @@ const (
 
 // fill puts the defaults in place of what was left out.
 func (p *Plan) fill() {
-	if p.Act = Succession; p.Does(Genesis) {
-		p.Act = Genesis
-	}
 	if p.RevocationReason == "" {
 		p.RevocationReason = DefaultRevocationReason
 	}
