@@ -281,6 +281,10 @@ func (v *View) refreshSnapshot(ctx context.Context) error {
 	if err := v.checkNamedRevoked(ctx, snap); err != nil {
 		return err
 	}
+	// One of those may be of the key that signed, in the packet of a former roster.
+	if _, err := v.m.newest().OpenSnapshot(s, version, v.at, v.m.revoked); err != nil {
+		return err
+	}
 	if kept == nil || kept.version != version || !bytes.Equal(kept.signed.Signatures, s.Signatures) {
 		if err := v.m.addSnapshot(version, s); err != nil {
 			return err

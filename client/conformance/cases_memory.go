@@ -313,6 +313,7 @@ func damaged(change func(string) []byte) func(*Stage) {
 		claimed(r)
 		u := r.User()
 		u.Get().Want(Done)
+		found := 0
 		err := filepath.WalkDir(u.state(), func(path string, e os.DirEntry, err error) error {
 			if err != nil || !e.Type().IsRegular() {
 				return err
@@ -321,10 +322,14 @@ func damaged(change func(string) []byte) func(*Stage) {
 			if err != nil || !strings.Contains(string(b), "root-roster/v1") {
 				return err
 			}
+			found++
 			return os.WriteFile(path, change(string(b)), 0o600)
 		})
 		if err != nil {
 			s.Fatalf("the suite: %v", err)
+		}
+		if found == 0 {
+			s.Fatalf("no file of the state directory holds the roster in plain, so that nothing could be damaged: see section 10 of the specification")
 		}
 		u.Get().Want(Fault)
 	}

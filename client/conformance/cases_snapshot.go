@@ -167,6 +167,19 @@ func revocationCases() []Case {
 			r.Publish(nil)
 			return r.User().Get()
 		}),
+		turned("SNAP-9", "a revocation that the snapshot names takes its own signer's key away, in whatever packet a former roster had it", Done, Refused, func(s *Stage, wrong bool) *Result {
+			r := s.Open()
+			former := r.Snapshot
+			if !wrong {
+				former = r.Countersign
+			}
+			r.RevokeOnline(former.Key)
+			r.Snapshot, r.Countersign = r.Snapshot.Repacked(), rostertest.Person("countersign-2")
+			r.Succeed(func(c *roster.Root) { c.OnlineKeys[0].Key, c.OnlineKeys[1].Key = key(r.Countersign), key(r.Snapshot) })
+			r.Revoked = []digest.Digest{digest.Digest(former.Key.ID())}
+			claimed(r)
+			return r.User().Get()
+		}),
 		accepted("SNAP-9", "a revocation of a former roster's key, which the snapshot names, is asked for", func(r *Repo) *Result {
 			anchored(r)
 			former := r.Countersign.Key
