@@ -233,8 +233,9 @@ func TestConductGenesis(t *testing.T) {
 }
 
 // TestConductDisturbed: the wrong card, two cards, a card that is pulled in the
-// middle of a signature, one that nobody touches, and a wrong PIN stop nothing
-// but their step; and a ceremony that was left goes on.
+// middle of a signature, one that nobody touches, a wrong PIN, and a card that is
+// swapped for another while the PIN is typed, stop nothing but their step; and a
+// ceremony that was left goes on.
 func TestConductDisturbed(t *testing.T) {
 	h, in := newHall(t)
 	fault := func(card int, f vcard.Fault, n int) {
@@ -244,7 +245,7 @@ func TestConductDisturbed(t *testing.T) {
 		}
 	}
 	ready := 0
-	wrongPIN := false
+	bobsPINs := 0
 	h.answer = func(prompt string) string {
 		switch {
 		case strings.HasPrefix(prompt, "Alice: type ready"):
@@ -267,21 +268,28 @@ func TestConductDisturbed(t *testing.T) {
 				fault(cardAlice, vcard.WithholdTouch, 0)
 			}
 			return "ready"
-		case strings.HasPrefix(prompt, "PIN of card "+fmt.Sprint(serial(cardBob))) && !wrongPIN:
-			wrongPIN = true
-			return "999999"
+		case strings.HasPrefix(prompt, "PIN of card "+fmt.Sprint(serial(cardBob))):
+			switch bobsPINs++; bobsPINs {
+			case 1:
+				return "999999"
+			case 2: // swapped while the PIN is typed: Carol's card must not see it
+				h.only(cardCarol)
+			}
 		case strings.HasPrefix(prompt, "Carol: type ready"):
 			return "stop"
 		}
 		return ""
 	}
 	h.conduct(in("plan.yaml")).must(t, 3).has(t, "no card is in any reader", "this is the WRONG CARD", "several cards are in readers",
-		"was pulled out", "nobody touched card", "the PIN was wrong; 2 tries are left", fmt.Sprintf("stopped at step SIGN-%d", serial(cardCarol)))
-	if ready != 6 {
-		t.Errorf("Alice was asked %d times, want 6", ready)
+		"was pulled out", "nobody touched card", "the PIN was wrong; 2 tries are left", fmt.Sprintf("card %d is not there any more, or another one is", serial(cardBob)), fmt.Sprintf("stopped at step SIGN-%d", serial(cardCarol)))
+	if ready != 6 || bobsPINs != 3 {
+		t.Errorf("Alice was asked %d times and Bob's PIN %d times, want 6 and 3", ready, bobsPINs)
 	}
 	h.answer = nil
 	s := h.conduct(in("plan.yaml")).must(t, 0)
+	if want := fmt.Sprintf("Card found: %d, firmware 5.7.1. PIN tries left: 3.", serial(cardCarol)); !strings.Contains(strings.Join(strings.Fields(s.stderr), " "), want) {
+		t.Errorf("nobody read %q: Carol's card has seen a PIN", want)
+	}
 	run(t, nil, "verify", "--pin", s.digest(t).String(), in("out", "publish")).must(t, 0).has(t, "signed by Alice, Bob, Carol")
 }
 
