@@ -60,6 +60,7 @@ func (t *tool) app() *cli.App {
 					&cli.StringFlag{Name: "plan", Usage: "in place of --record, a plan of the act abandon, a YAML `FILE`"},
 				}, Action: t.abandon},
 			t.revocationsCommand(),
+			t.statusCommand(),
 			t.bundleCommand(),
 			t.transcriptCommand(),
 			t.airGapCommand(),
