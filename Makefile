@@ -15,7 +15,7 @@ CGO = CGO_ENABLED=$${CGO_ENABLED:-$$(pkg-config --exists libpcsclite 2>/dev/null
 # Timings and limits that go test needs: PC/SC and Vault tests take a minute.
 TESTFLAGS ?= -timeout 15m
 
-.PHONY: demo test check programs fmt vet static shell race tidy docs vulnerabilities airgap conformance compromise-table bench fuzz mutants killpoints clean setup-demo setup-test setup-check
+.PHONY: demo test check programs fmt vet static shell race tidy docs vulnerabilities airgap conformance compromise-table bench fuzz sample mutants killpoints reproducible clean setup-demo setup-test setup-check
 
 demo: setup-demo
 	@$(MAKE) --no-print-directory programs vault
@@ -94,11 +94,17 @@ vulnerabilities: $(BIN)/govulncheck
 # Each fuzzer for a while: FUZZTIME=15m for the whole run.
 FUZZTIME ?= 20s
 fuzz:
-	@for p in $$($(GO) list ./...); do \
-		for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
-			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+	@set -e; for d in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+		list=$$($(GO) test -list '^Fuzz' $$d); \
+		for f in $$(grep '^Fuzz' <<<"$$list"); do \
+			echo "$$d $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$d; \
 		done; \
 	done
+
+# What takes long when it is whole, in part: CI runs this.
+sample:
+	$(GO) run ./tools/mutants -every 15
+	@$(MAKE) --no-print-directory fuzz FUZZTIME=2s
 
 # The conformance suite: make conformance CLIENT=./path for another client.
 CLIENT ?= $(BIN)/roster
@@ -113,13 +119,18 @@ compromise-table: programs
 bench:
 	$(GO) run ./tools/bench -packages 700000 -peers tools/peers
 
-# Removes every check of the trust core, one by one, and writes docs/checks.md.
+# Removes every check of the trust core, the client, the online signer and the
+# cards, one by one, and writes docs/checks.md. About a minute of processor.
 mutants:
 	$(GO) run ./tools/mutants
 
 # Kills the online signer at each of its write points: about two minutes.
 killpoints:
 	$(GO) test ./internal/signer -run KillPoints -killpoints=all -timeout 30m
+
+# Builds the ceremony tool twice, as differently as can be, and compares bytes.
+reproducible:
+	tools/reproducible.sh
 
 clean:
 	rm -rf build
