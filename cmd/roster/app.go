@@ -31,7 +31,7 @@ func app(env command.Env) *cli.App {
 			&cli.StringFlag{Name: "now", Usage: "judge as of this `TIME` (RFC 3339) instead of the clock's, to test or to look back"},
 			&cli.StringFlag{Name: "accept", Value: client.DefaultPolicy().String(), Usage: "the `OUTCOMES` that are enough, separated by commas: established, remembered, new, unsigned, frozen, yanked"},
 		},
-		Commands: append(p.clientCommands(), p.maintainerCommands()...),
+		Commands: append(append(p.clientCommands(), p.maintainerCommands()...), p.witnessCommand()),
 	}
 }
 

@@ -20,9 +20,11 @@ import (
 const (
 	originName = "origin/transcript.jsonl" // of the ceremony from which the draft came, up to the draft
 	apartName  = "apart"                   // transcripts of those who signed elsewhere, by their digests
-	// AnchorName is where a bundle of what is published has the summary of the
-	// new anchor's changes, from which a witness reads the same sentences.
+	// AnchorName and PlanName are where a bundle of what is published has the
+	// summary of the new anchor's changes, and the plan: from them a witness
+	// reads the same sentences.
 	AnchorName = anchorName
+	PlanName   = planName
 )
 
 // Events that say what crossed.
@@ -174,7 +176,8 @@ func (s *Session) publishedToCarry(context.Context) (map[string][]byte, error) {
 	if raw, ok := drafted[anchorName]; ok {
 		files[anchorName] = raw
 	}
-	return files, nil
+	files[planName], err = readFile(s.path(planName), maxInput) // for the checks that it switches off
+	return files, err
 }
 
 // ReadRecord reads the folder of a ceremony and changes nothing in it, whoever

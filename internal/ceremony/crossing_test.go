@@ -160,7 +160,11 @@ func TestPublishedBundle(t *testing.T) {
 	if _, ok := files[AnchorName]; !ok {
 		t.Error("the bundle lacks the summary of the anchor")
 	}
+	if _, ok := files[PlanName]; !ok {
+		t.Error("the bundle lacks the plan")
+	}
 	delete(files, AnchorName)
+	delete(files, PlanName)
 	for path, raw := range files {
 		written, err := os.ReadFile(s.path("out-2", path))
 		if err != nil || !bytes.Equal(written, raw) {

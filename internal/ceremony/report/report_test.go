@@ -117,7 +117,7 @@ func TestReportIsInert(t *testing.T) {
 func TestLoudThingsFirst(t *testing.T) {
 	got := written(t, audited(t))
 	last := 0
-	for _, text := range []string{"THIS WAS A REHEARSAL", "2 times: I DISAGREE", "1 problems", "1 checks were SWITCHED OFF", "1. What was done", "NO SIGNED STATEMENT", "10. The whole transcript"} {
+	for _, text := range []string{"THIS WAS A REHEARSAL", "I DISAGREE (said 2 times)", "Problems with this record: 1", "Checks SWITCHED OFF: 1", "1. What was done", "NO SIGNED STATEMENT", "10. The whole transcript"} {
 		i := strings.Index(got, text)
 		if i < last {
 			t.Errorf("%q stands at %d, behind what should follow it (%d)", text, i, last)
