@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -12,10 +10,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/rootward/rootward/internal/ceremony"
 	"github.com/rootward/rootward/internal/ceremony/bundle"
 	"github.com/rootward/rootward/internal/ceremony/change"
-	"github.com/rootward/rootward/internal/ceremony/plan"
 	"github.com/rootward/rootward/internal/command"
 	"github.com/rootward/rootward/roster"
 	"github.com/rootward/rootward/roster/digest"
@@ -35,14 +31,17 @@ func (p program) witnessCommand() *cli.Command {
 	}
 }
 
-// A witnessed is a roster with what is known about it.
+// A witnessed is a roster with what is known about it. The code that finds out
+// shares the ceremony's sentences (package change), and nothing else of it but
+// the form of what crosses.
 type witnessed struct {
+	name       string // what errors call it
 	draft      *roster.Draft
 	signatures []byte // nil where none are there
 	previous   *roster.Root
 	anchor     *change.Anchor
-	notices    []string // of the plan
-	chain      *ceremony.Chain
+	notices    []string         // of the plan
+	chain      []*roster.Roster // verified from the pin; nil where there is none
 	verified   []string
 	not        []string // what could not be checked
 }
@@ -55,6 +54,11 @@ func (w *witnessed) well(format string, args ...any) {
 	w.verified = append(w.verified, fmt.Sprintf(format, args...))
 }
 
+// refuse makes an error that says what does not fit, and what to do.
+func (w *witnessed) refuse(do, format string, args ...any) error {
+	return &roster.Error{Layer: roster.LayerRoster, Subject: w.name, Problem: fmt.Sprintf(format, args...), Do: do}
+}
+
 func (p program) witness(c *cli.Context) error {
 	pin, err := witnessPin(c)
 	if err != nil {
@@ -64,14 +68,14 @@ func (p program) witness(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := w.follow(c, pin); err != nil {
-		return err
-	}
-	if err := w.checkSignatures(pin); err != nil {
-		return err
-	}
-	if err := w.checkAnchor(); err != nil {
-		return err
+	for _, check := range []func() error{
+		func() error { return w.follow(c, pin) },
+		func() error { return w.checkSignatures(pin) },
+		w.checkAnchor,
+	} {
+		if err := check(); err != nil {
+			return err
+		}
 	}
 	for _, s := range append(change.Of(w.previous, w.draft.Root(), w.anchor), w.notices...) {
 		p.print("%s", s)
@@ -109,19 +113,19 @@ func (p program) readWitnessed(c *cli.Context, pin digest.Digest) (*witnessed, e
 		return nil, command.Usagef("%w", err)
 	}
 	defer f.Close()
-	head := make([]byte, len("bundle.json\x00"))
-	if n, _ := f.ReadAt(head, 0); n == len(head) && string(head) == "bundle.json\x00" {
+	if bundle.Looks(f) {
 		b, err := bundle.Open(f)
 		if err != nil {
 			return nil, err
 		}
-		return p.ofBundle(c.Context, b, pin)
+		p.say("note", "bundle of %s, SHA-256 %s, of ceremony %s", b.Manifest().Kind, b.Digest(), b.Manifest().Ceremony)
+		return openBundle(c.Context, file, b, pin)
 	}
 	raw, err := readFile(file, roster.MaxRoster)
 	if err != nil {
 		return nil, err
 	}
-	w := &witnessed{}
+	w := &witnessed{name: file}
 	if w.draft, err = roster.ParseDraft(raw); err != nil {
 		return nil, err
 	}
@@ -133,153 +137,68 @@ func (p program) readWitnessed(c *cli.Context, pin digest.Digest) (*witnessed, e
 	return w, err
 }
 
-func (p program) ofBundle(ctx context.Context, b *bundle.Bundle, pin digest.Digest) (*witnessed, error) {
-	m := b.Manifest()
-	p.say("note", "bundle of %s, %s, of ceremony %s", m.Kind, b.Digest(), m.Ceremony)
-	switch m.Kind {
-	case bundle.Draft:
-		return p.ofDraft(ctx, b, pin)
-	case bundle.Published:
-		return ofPublished(b)
-	}
-	return nil, &ceremony.RefusedError{Problem: fmt.Sprintf("a bundle of %s holds no roster", m.Kind), Do: "give the bundle of the draft, or that of what is published"}
-}
-
-// ofDraft takes a draft's bundle out to a place that is thrown away, and opens it
-// there as every step of the ceremony does.
-func (p program) ofDraft(ctx context.Context, b *bundle.Bundle, pin digest.Digest) (w *witnessed, err error) {
-	tmp, err := os.MkdirTemp("", "roster-witness-*")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
-	dir := filepath.Join(tmp, "record")
-	if err := ceremony.Receive(ctx, b, dir, p.Now()); err != nil {
-		return nil, err
-	}
-	r, err := ceremony.ReadRecord(dir)
-	if err != nil {
-		return nil, err
-	}
-	s, err := r.Session(ctx)
-	if err != nil {
-		return nil, err
-	}
-	w = &witnessed{draft: s.Draft.Roster, previous: s.Draft.Previous, anchor: s.Draft.Anchor, notices: s.Draft.Notices, chain: s.Chain}
-	w.well("every file is as the ceremony's transcript, which is in the bundle, names it")
-	if s.Chain == nil {
-		return w, nil
-	}
-	planned := s.Plan.Previous.Pin.Digest
-	switch {
-	case pin.IsZero():
-		w.missed("the pin of the plan, %s: compare it with the one that you know", planned)
-	case pin != planned:
-		return nil, &ceremony.RefusedError{Problem: fmt.Sprintf("the plan pins the roster %s, wanted %s", planned, pin), Do: "find out which of the two was read aloud at the first ceremony"}
-	}
-	w.well("the rosters so far lead from the plan's pin to roster %d", s.Chain.Last().Version())
-	return w, nil
-}
-
-// ofPublished reads what stands in a bundle for the public repository.
-func ofPublished(b *bundle.Bundle) (*witnessed, error) {
-	m := b.Manifest()
-	path := ceremony.PublishName + "/" + roster.RosterPath(m.Version)
-	raw, ok := b.File(path)
-	if !ok || digest.Sum(raw) != m.Roster {
-		return nil, &ceremony.RefusedError{Problem: fmt.Sprintf("the bundle does not hold the roster that its manifest names, %s", m.Roster)}
-	}
-	w := &witnessed{}
-	var err error
-	if w.draft, err = roster.ParseDraft(raw); err != nil {
-		return nil, err
-	}
-	w.signatures, _ = b.File(roster.SignaturePath(path))
-	if raw, ok := b.File(ceremony.AnchorName); ok {
-		w.anchor = new(change.Anchor)
-		dec := json.NewDecoder(bytes.NewReader(raw))
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(w.anchor); err != nil {
-			return nil, &ceremony.RefusedError{Problem: ceremony.AnchorName + " in the bundle", Err: err}
-		}
-	}
-	raw, ok = b.File(ceremony.PlanName)
-	if !ok {
-		w.missed("whether the plan switches checks off: it is not in the bundle")
-		return w, nil
-	}
-	planned, err := plan.Parse(raw)
-	if err != nil {
-		return nil, err
-	}
-	w.notices = ceremony.OffSentences(planned)
-	w.missed("that the plan in the bundle, %s, is the one that was reviewed: compare its digest with the record's", digest.Sum(raw))
-	return w, nil
-}
-
 // follow finds the previous roster.
 func (w *witnessed) follow(c *cli.Context, pin digest.Digest) error {
-	version := w.draft.Version()
-	if version == 1 && !pin.IsZero() && w.draft.Digest() != pin {
-		return &ceremony.RefusedError{Problem: fmt.Sprintf("the first roster has digest %s, wanted %s", w.draft.Digest(), pin), Do: "find out which of the two was read aloud"}
+	if w.draft.Version() == 1 && !pin.IsZero() && w.draft.Digest() != pin {
+		return w.refuse("find out which of the two was read aloud", "the first roster has digest %s, wanted %s", w.draft.Digest(), pin)
 	}
 	if c.IsSet("repository") {
-		folder, err := ceremony.OpenFolder(c.String("repository"))
+		folder, err := os.OpenRoot(c.String("repository"))
 		if err != nil {
 			return command.Usagef("--repository: %w", err)
 		}
 		defer folder.Close()
-		if w.chain, err = ceremony.Walk(c.Context, folder.Fetch, pin); err != nil {
+		if w.chain, err = walk(c.Context, fetchFrom(folder), pin); err != nil {
 			return err
 		}
-		w.well("the rosters of the repository lead from the pin to roster %d", w.chain.Last().Version())
+		w.well("the rosters of the repository lead from the pin to roster %d", w.chain[len(w.chain)-1].Version())
 	}
-	if w.chain != nil {
-		if err := w.inChain(); err != nil {
-			return err
-		}
-	}
-	if c.IsSet("previous") {
-		d, err := ceremony.ReadDraft(c.String("previous"))
-		if err != nil {
-			return err
-		}
-		if w.draft.Root().Previous.Digest != d.Digest() {
-			return &ceremony.RefusedError{Problem: fmt.Sprintf("the roster follows the one with digest %s, and %s has digest %s", w.draft.Root().Previous, c.String("previous"), d.Digest())}
-		}
-		if w.previous == nil {
-			root := d.Root()
-			w.previous = &root
-			w.missed("who signed the previous roster: its digest is the one that this roster names; --repository and --pin show the rest")
+	for _, r := range w.chain {
+		if r.Version() == w.draft.Version() && r.Digest() != w.draft.Digest() {
+			return w.refuse("find out which of the two the keyholders signed; tell everyone before anything is trusted",
+				"there is another roster %d: %s, and this one is %s", r.Version(), r.Digest(), w.draft.Digest())
 		}
 	}
-	if version > 1 && w.previous == nil {
+	if before := w.before(); before != nil {
+		root := before.Root()
+		w.previous = &root
+	}
+	if err := w.followFile(c); err != nil {
+		return err
+	}
+	if w.draft.Version() > 1 && w.previous == nil {
 		w.missed("what changes: the previous roster is not at hand (--previous, or --repository and --pin)")
 	}
 	return nil
 }
 
-// inChain finds the roster's place among those that were verified.
-func (w *witnessed) inChain() error {
-	for _, r := range w.chain.Rosters {
-		switch {
-		case r.Version() == w.draft.Version() && r.Digest() != w.draft.Digest():
-			return &ceremony.RefusedError{Problem: fmt.Sprintf("the repository has another roster %d: %s, and this one is %s", r.Version(), r.Digest(), w.draft.Digest()),
-				Do: "find out which of the two the keyholders signed; tell everyone before anything is trusted"}
-		case r.Digest() == w.draft.Root().Previous.Digest:
-			root := r.Root()
-			w.previous = &root
-		}
+// followFile takes the previous roster from the file that the command line names.
+func (w *witnessed) followFile(c *cli.Context) error {
+	if !c.IsSet("previous") {
+		return nil
+	}
+	raw, err := readFile(c.String("previous"), roster.MaxRoster)
+	if err != nil {
+		return err
+	}
+	d, err := roster.ParseDraft(raw)
+	if err != nil {
+		return err
+	}
+	if want := w.draft.Root().Previous; want.Digest != d.Digest() {
+		return w.refuse("give the roster that this one names", "it follows the one with digest %s, and %s has digest %s", want, c.String("previous"), d.Digest())
+	}
+	if w.previous == nil {
+		root := d.Root()
+		w.previous = &root
+		w.missed("who signed the previous roster: its digest is the one that this roster names; --repository and --pin show the rest")
 	}
 	return nil
 }
 
 // before is the verified roster that this one follows, or nil.
 func (w *witnessed) before() *roster.Roster {
-	if w.chain == nil {
-		return nil
-	}
-	for _, r := range w.chain.Rosters {
+	for _, r := range w.chain {
 		if r.Digest() == w.draft.Root().Previous.Digest {
 			return r
 		}
@@ -298,10 +217,10 @@ func (w *witnessed) checkSignatures(pin digest.Digest) error {
 	var err error
 	switch before := w.before(); {
 	case w.draft.Version() == 1 && pin.IsZero():
-		r, err = roster.Trust(signed, w.draft.Digest(), ceremony.EmptyMap())
+		r, err = roster.Trust(signed, w.draft.Digest(), emptyMap())
 		w.missed("whether this is the first roster that others trust: compare its digest with the one that was read aloud, or give --pin")
-	case w.draft.Digest() == pin || w.draft.Version() == 1:
-		r, err = roster.Trust(signed, pin, ceremony.EmptyMap())
+	case w.draft.Digest() == pin:
+		r, err = roster.Trust(signed, pin, emptyMap())
 	case before != nil:
 		r, err = before.Succeed(signed)
 	default:
@@ -325,12 +244,60 @@ func (w *witnessed) checkAnchor() error {
 	kept := w.previous != nil && w.previous.Anchor == root.Anchor
 	switch {
 	case w.anchor != nil && w.anchor.Map != root.Anchor:
-		return &ceremony.RefusedError{Problem: fmt.Sprintf("the summary of the anchor beside the roster is of the map %s, and the roster anchors %s", w.anchor.Map, root.Anchor),
-			Do: "have the bundle made again; nothing that the summary says is about this roster"}
+		return w.refuse("have the bundle made again; nothing that the summary says is about this roster",
+			"the summary of the anchor beside it is of the map %s, and the roster anchors %s", w.anchor.Map, root.Anchor)
 	case w.anchor != nil:
 		w.missed("what changed in the anchor: its numbers are those of the ceremony's machine, and were not recomputed here")
 	case root.Version > 1 && !kept:
 		w.missed("what changed in the anchor: only its map's root stands in the roster; the bundle has the rest")
 	}
 	return nil
+}
+
+// walk reads rosters and verifies them: from the one with the pinned digest, each
+// by the one before, to the last there is. Expiry is not judged.
+func walk(ctx context.Context, fetch roster.Fetch, pin digest.Digest) ([]*roster.Roster, error) {
+	var chain []*roster.Roster
+	for version := uint64(1); ; version++ {
+		s, err := roster.FetchSigned(ctx, roster.RosterPath(version), roster.MaxRoster, fetch)
+		if errors.Is(err, roster.ErrAbsent) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		var r *roster.Roster
+		switch {
+		case len(chain) > 0:
+			r, err = chain[len(chain)-1].Succeed(s)
+		case digest.Sum(s.Document) != pin:
+			continue // before the pinned one
+		default:
+			r, err = roster.Trust(s, pin, emptyMap())
+		}
+		if err != nil {
+			return nil, err
+		}
+		chain = append(chain, r)
+	}
+	if len(chain) == 0 {
+		return nil, &roster.Error{Layer: roster.LayerRoster, Subject: "pin", Problem: "no roster there has the pinned digest", Want: pin.String(),
+			Do: "compare the pin with the words that were read aloud at the first ceremony"}
+	}
+	return chain, nil
+}
+
+// fetchFrom reads documents from a folder that cannot be left.
+func fetchFrom(folder *os.Root) roster.Fetch {
+	return func(_ context.Context, path string, limit int64) ([]byte, error) {
+		f, err := folder.Open(filepath.FromSlash(path))
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("%s in %s: %w", path, folder.Name(), roster.ErrAbsent)
+		}
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		return limited(f, path, limit)
+	}
 }

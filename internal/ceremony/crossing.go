@@ -18,13 +18,8 @@ import (
 // What stands in a bundle, and in the folder of a ceremony, about another folder
 // of the same ceremony.
 const (
-	originName = "origin/transcript.jsonl" // of the ceremony from which the draft came, up to the draft
-	apartName  = "apart"                   // transcripts of those who signed elsewhere, by their digests
-	// AnchorName and PlanName are where a bundle of what is published has the
-	// summary of the new anchor's changes, and the plan: from them a witness
-	// reads the same sentences.
-	AnchorName = anchorName
-	PlanName   = planName
+	originName = bundle.OriginPath // of the ceremony from which the draft came, up to the draft
+	apartName  = "apart"           // transcripts of those who signed elsewhere, by their digests
 )
 
 // Events that say what crossed.

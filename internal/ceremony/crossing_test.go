@@ -157,14 +157,14 @@ func TestPublishedBundle(t *testing.T) {
 	}
 	b := s.mustCarry("record-2", second, bundle.Published)
 	files := b.Files()
-	if _, ok := files[AnchorName]; !ok {
+	if _, ok := files[bundle.AnchorPath]; !ok {
 		t.Error("the bundle lacks the summary of the anchor")
 	}
-	if _, ok := files[PlanName]; !ok {
+	if _, ok := files[bundle.PlanPath]; !ok {
 		t.Error("the bundle lacks the plan")
 	}
-	delete(files, AnchorName)
-	delete(files, PlanName)
+	delete(files, bundle.AnchorPath)
+	delete(files, bundle.PlanPath)
 	for path, raw := range files {
 		written, err := os.ReadFile(s.path("out-2", path))
 		if err != nil || !bytes.Equal(written, raw) {

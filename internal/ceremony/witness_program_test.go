@@ -108,7 +108,7 @@ func TestWitnessReadsTheSame(t *testing.T) {
 	s.begin("record-2", s.succession("Bob", "Carol", "Dave"))
 	second, at := s.shown("record-2"), second
 	draft := s.file("draft.bundle", s.mustCarry("record-2", at, bundle.Draft))
-	m.reads(second, []string{draft}, "every file is as the ceremony's transcript", "not checked: the pin of the plan, "+pin, "not checked: signatures: none are there", "not recomputed here")
+	m.reads(second, []string{draft}, "the draft and the plan are as the ceremony's transcript", "not checked: the pin of the plan, "+pin, "not checked: signatures: none are there", "not recomputed here")
 	m.reads(second, []string{draft, "--repository", repository, "--pin", pin}, "lead from the pin to roster 1")
 	m.refuses("the plan pins", draft, "--pin", strings.Repeat("0", 63)+"1")
 
@@ -140,7 +140,7 @@ func (s *stage) deceived(m witnessMachine, two, repository, pin string) {
 	b := s.mustCarry("record-2", second, bundle.Published)
 	t := s.t.(*testing.T)
 	m.refuses("summary of the anchor", s.file("x1.bundle", changed(t, b, func(_ *bundle.Manifest, f map[string][]byte) {
-		f[AnchorName] = bytes.Replace(f[AnchorName], []byte(EmptyMap().String()), []byte(strings.Repeat("1", 64)), 1)
+		f[bundle.AnchorPath] = bytes.Replace(f[bundle.AnchorPath], []byte(EmptyMap().String()), []byte(strings.Repeat("1", 64)), 1)
 	})))
 	m.refuses("does not hold the roster", s.file("x2.bundle", changed(t, b, func(m *bundle.Manifest, _ map[string][]byte) { m.Roster[0] ^= 1 })))
 	m.refuses("quorum", s.file("x3.bundle", changed(t, b, func(_ *bundle.Manifest, f map[string][]byte) {
@@ -148,13 +148,13 @@ func (s *stage) deceived(m witnessMachine, two, repository, pin string) {
 	})), "--repository", repository, "--pin", pin)
 	raw := readOne(t, two)
 	s.write("forged.json", bytes.Replace(raw, []byte("\"Dave\""), []byte("\"Mall\""), 1))
-	m.refuses("follows the one with digest", two, "--previous", two)
+	m.refuses("it follows the one with digest", two, "--previous", two)
 	if err := os.CopyFS(s.path("public2"), os.DirFS(s.path("out-1/publish"))); err != nil {
 		t.Fatal(err)
 	}
 	s.write("public2/root/2.json", raw)
 	s.write("public2/root/2.json.asc", readOne(t, two+".asc"))
-	m.refuses("has another roster 2", s.path("forged.json"), "--repository", s.path("public2"), "--pin", pin)
+	m.refuses("there is another roster 2", s.path("forged.json"), "--repository", s.path("public2"), "--pin", pin)
 }
 
 func readOne(t *testing.T, path string) []byte {

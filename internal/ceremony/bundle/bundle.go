@@ -249,3 +249,11 @@ func (b *Bundle) File(path string) ([]byte, bool) {
 
 // Files returns all files by their paths.
 func (b *Bundle) Files() map[string][]byte { return maps.Clone(b.files) }
+
+// Looks reports whether a file begins as a bundle does. Only [Open] says whether
+// it is one.
+func Looks(r io.ReaderAt) bool {
+	head := make([]byte, len(manifestName)+1)
+	n, _ := r.ReadAt(head, 0)
+	return n == len(head) && string(head) == manifestName+"\x00"
+}
