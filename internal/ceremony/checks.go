@@ -166,6 +166,7 @@ var rosterChecks = []Check{
 	{"ACT-VERSION", "the version follows the previous roster's", "KSR-ID; KSR-POLICY-BUNDLE-INTERVALS", firm, "", nil, checkVersion},
 	{"ACT-ANCHOR", "the anchor is the empty map at genesis and never after", "", firm, "", nil, checkActAnchor},
 	{"ACT-GENESIS", "the first roster has neither outgoing keyholders nor revoked keys", "", firm, "", nil, checkGenesis},
+	{"CLOCK-TOLERANCE", "clocks may differ from the machine's by a minute, which is how people read them, or more, but by no more than clients forgive", "ICANN: the time that is read aloud", firm, "", bound(func(p plan.Policy) any { return p.ClockTolerance.D }), checkClockTolerance},
 	{"ROOT-ISSUED", "the roster is issued about now", "KSR-POLICY-SIG-HORIZON; Boulder: dates of the profile", firm, "", bound(func(p plan.Policy) any { return p.IssuedTolerance.D }), checkIssued},
 	{"ROOT-ISSUED-AFTER", "the roster is issued after the previous one", "KSR-CHAIN-OVERLAP; Boulder: notBefore of a cross-sign", firm, "", nil, checkIssuedAfter},
 	{"ROOT-OVERLAP", "the roster is issued while the previous one still counts, with time to spare", "KSR-POLICY-SIG-OVERLAP; KSR-CHAIN-OVERLAP", soft, "", bound(func(p plan.Policy) any { return p.OverlapMin.D }), checkOverlap},

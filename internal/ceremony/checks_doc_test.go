@@ -60,5 +60,5 @@ func checksTable(t *testing.T) string {
 }
 
 // bounded are the checks whose parameter is a bound of the plan's, with a default.
-var bounded = map[string]bool{"ROLES-PRESENT": true, "ROOT-ISSUED": true, "ROOT-OVERLAP": true, "ROOT-VALIDITY-MIN": true, "ROOT-VALIDITY-MAX": true,
+var bounded = map[string]bool{"ROLES-PRESENT": true, "CLOCK-TOLERANCE": true, "ROOT-ISSUED": true, "ROOT-OVERLAP": true, "ROOT-VALIDITY-MIN": true, "ROOT-VALIDITY-MAX": true,
 	"ROOT-THRESHOLD-MIN": true, "ROOT-SPARE": true, "SNAPSHOT-LIFETIME": true, "CARD-FIRMWARE": true, "KEY-ALGORITHM": true, "ANCHOR-WAITING-MIN": true}

@@ -121,6 +121,16 @@ func checkIssued(c *Case) error {
 	return nil
 }
 
+func checkClockTolerance(c *Case) error {
+	switch is := c.Plan.Policy.ClockTolerance.D; {
+	case is < time.Minute:
+		return fmt.Errorf("clock_tolerance is %s, wanted at least %s", is, time.Minute)
+	case is > roster.MaxSkew:
+		return fmt.Errorf("clock_tolerance is %s, wanted at most %s, by which clients forgive a time to come", is, roster.MaxSkew)
+	}
+	return nil
+}
+
 func checkIssuedAfter(c *Case) error {
 	if p := c.previous(); p != nil && !p.Issued.Before(c.Plan.Roster.Issued.Time.Time) {
 		return fmt.Errorf("issued %s, wanted a time after %s, when the previous roster was", c.Plan.Roster.Issued.Time, p.Issued)

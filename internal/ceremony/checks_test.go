@@ -71,6 +71,9 @@ func genesisVectors(s *stage) []vector {
 				c.Online[i].NotBefore = roster.At(first.Add(-8 * day))
 			}
 		}},
+		{"", "clocks compared to the minute", func(c *Case) { c.Plan.Policy.ClockTolerance.D = time.Minute }},
+		{"CLOCK-TOLERANCE", "closer than people read", func(c *Case) { c.Plan.Policy.ClockTolerance.D = time.Minute - time.Second }},
+		{"CLOCK-TOLERANCE", "wider than clients forgive", func(c *Case) { c.Plan.Policy.ClockTolerance.D = roster.MaxSkew + time.Second }},
 		{"", "lives 30 days", func(c *Case) { live(c, 30*day) }},
 		{"ROOT-VALIDITY-MIN", "lives a second less", func(c *Case) { live(c, 30*day-time.Second) }},
 		{"", "lives 800 days", func(c *Case) { live(c, 800*day) }},
@@ -288,8 +291,8 @@ func TestEachCheckAlone(t *testing.T) {
 	play(func() *Case { return s.opening(at) }, openVectors(s))
 	play(func() *Case { return s.destroying(at) }, destroyVectors(s))
 	play(func() *Case { return s.abandoning() }, abandonVectors())
-	if len(Checks) != 57 {
-		t.Errorf("there are %d checks, want the 57 that docs/ceremony-checks.md has", len(Checks))
+	if len(Checks) != 58 {
+		t.Errorf("there are %d checks, want the 58 that docs/ceremony-checks.md has", len(Checks))
 	}
 	for _, check := range Checks {
 		if !seen[check.ID] {

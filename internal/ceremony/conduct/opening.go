@@ -155,22 +155,30 @@ func (r *run) rollCall(context.Context) error {
 const clocks = 2
 
 // clock compares the machine's clock with others, and with the previous roster.
-// It goes on only when they agree.
+// It goes on only when they agree, as closely as the plan's policy says.
 func (r *run) clock(context.Context) error {
+	within := r.plan.Policy.ClockTolerance.D
 	for {
 		now := r.Now()
-		if err := r.show(Line{Kind: Plain, Text: "This machine reads " + now.UTC().Format("Monday, 2 January 2006, 15:04 UTC") + "."}); err != nil {
+		if err := r.show(Line{Kind: Plain, Text: "This machine reads " + now.UTC().Format("Monday, 2 January 2006, 15:04 UTC") + ". Clocks may differ from it by " + within.String() + "."}); err != nil {
 			return err
 		}
-		var people []airgap.Stamp
+		findings := airgap.CheckClock(now, r.artefacts(), nil)
+		var apart []string
 		for i := range clocks {
-			read, err := r.readClock(i)
+			read, at, err := r.readClock(i)
 			if err != nil {
 				return err
 			}
-			people = append(people, read)
+			d := at.Sub(read.At).Abs().Round(time.Second)
+			apart = append(apart, d.String())
+			if d > within {
+				findings = append(findings, differs(at, read, d, within))
+			}
 		}
-		findings := airgap.CheckClock(r.Now(), r.artefacts(), people)
+		if err := r.note(eventShown, map[string]any{"clocks differ by": apart, "clock_tolerance": within.String()}); err != nil {
+			return err
+		}
 		if len(findings) == 0 {
 			return nil
 		}
@@ -186,21 +194,29 @@ func (r *run) clock(context.Context) error {
 	}
 }
 
-// readClock asks for one clock's time. It stands for its minute, so the machine's
-// seconds are given to it.
-func (r *run) readClock(i int) (airgap.Stamp, error) {
-	var read time.Time
+// differs is what is found where a clock and the machine's are too far apart.
+func differs(now time.Time, read airgap.Stamp, by, within time.Duration) airgap.Finding {
+	utc := func(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+	return airgap.Finding{ID: "CLOCK-PEOPLE", Class: airgap.Exception,
+		Sentence: fmt.Sprintf("The clock reads %s, but %s says %s: they differ by %s, and the plan allows %s.", utc(now), read.Who, utc(read.At), by, within)}
+}
+
+// readClock asks for one clock's time, and gives the machine's when it was
+// answered. The clock stands for its minute, so the machine's seconds are given
+// to it.
+func (r *run) readClock(i int) (read airgap.Stamp, at time.Time, err error) {
+	var minute time.Time
 	prompt := fmt.Sprintf("Clock %d: what does it show, in UTC? (such as %s)", i+1, "2026-11-23 09:41")
-	_, err := r.ask(prompt, func(a string) (string, string) {
+	_, err = r.ask(prompt, func(a string) (string, string) {
 		t, err := time.Parse("2006-01-02 15:04", a)
 		if err != nil {
 			return "", "That is not a date and a time such as 2026-11-23 09:41."
 		}
-		read = t
+		minute = t
 		return a, ""
 	})
-	now := r.Now().UTC()
-	return airgap.Stamp{Who: fmt.Sprintf("clock %d", i+1), At: read.Add(now.Sub(now.Truncate(time.Minute)))}, err
+	at = r.Now().UTC()
+	return airgap.Stamp{Who: fmt.Sprintf("clock %d", i+1), At: minute.Add(at.Sub(at.Truncate(time.Minute)))}, at, err
 }
 
 // artefacts are what cannot be from the future: the record's own last entry is

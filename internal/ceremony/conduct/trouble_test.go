@@ -315,6 +315,56 @@ func TestClocks(t *testing.T) {
 	h.shows("That is not a date and a time", "clock 2 says 2026-11-23T12:06:00Z: they differ by 6m0s", "The clocks do not agree")
 }
 
+// TestClockTolerance: a plan says how far clocks may be apart; the bound is
+// allowed, and the record has it and what was found.
+func TestClockTolerance(t *testing.T) {
+	for _, c := range []struct {
+		tolerance, clock string // the machine's is 12:00:00
+		agrees           bool
+	}{
+		{"", "12:05", true}, {"", "11:55", true}, {"", "12:06", false},
+		{"policy: {clock_tolerance: 1m}\n", "12:01", true}, {"policy: {clock_tolerance: 1m}\n", "11:58", false},
+	} {
+		s := newStage(t)
+		plan := s.plan("genesis", 1, first, "anchor: empty\n"+c.tolerance, "Alice", "Bob", "Carol")
+		h := s.hall(first)
+		agreed := true
+		h.answer = func(prompt string) string {
+			switch {
+			case strings.HasPrefix(prompt, "Clock 1"):
+				return "2026-11-23 " + c.clock
+			case strings.HasPrefix(prompt, "The clocks do not agree"):
+				agreed = false
+				return "stop"
+			case strings.HasPrefix(prompt, "Type yes if the digests are the same"):
+				return "stop"
+			}
+			return ""
+		}
+		var stopped *StoppedError
+		if _, err := h.conduct(plan); !errors.As(err, &stopped) {
+			t.Fatalf("the ceremony ends with %v", err)
+		}
+		if agreed != c.agrees {
+			t.Errorf("a clock that shows %s, and %q: agreed is %t", c.clock, c.tolerance, agreed)
+		}
+		want := "5m0s"
+		if c.tolerance != "" {
+			want = "1m0s"
+		}
+		noted := 0
+		for _, e := range s.entries("record-1") {
+			facts, _ := e["facts"].(map[string]any)
+			if apart, _ := facts["clocks differ by"].([]any); facts["clock_tolerance"] == want && len(apart) == 2 && apart[1] == "0s" {
+				noted++
+			}
+		}
+		if noted != 1 {
+			t.Errorf("the record has %d entries of the clocks with %s, want one", noted, want)
+		}
+	}
+}
+
 // TestMachine: what forbids a ceremony holds it; what departs from the usual is
 // agreed to, and recorded; another program than the plan's holds it.
 func TestMachine(t *testing.T) {

@@ -193,6 +193,8 @@ type Policy struct {
 	WaitingMin          Duration `yaml:"waiting_min"`
 	OverlapMin          Duration `yaml:"overlap_min"`   // from this roster's issue to the previous one's expiry
 	WitnessesMin        *int     `yaml:"witnesses_min"` // but in rehearsals
+	// ClockTolerance is between the machine's clock and each that is read to it.
+	ClockTolerance Duration `yaml:"clock_tolerance"`
 }
 
 // DefaultPolicy gives the bounds for a plan that sets none.
@@ -208,6 +210,7 @@ func DefaultPolicy() Policy {
 		WaitingMin:          Duration{Set: true, D: 7 * day},
 		OverlapMin:          Duration{Set: true, D: 7 * day},
 		WitnessesMin:        &witnesses,
+		ClockTolerance:      Duration{Set: true, D: roster.MaxSkew},
 	}
 }
 
@@ -238,7 +241,7 @@ func (p *Policy) fill() {
 		{&p.ValidityMin, &d.ValidityMin}, {&p.ValidityMax, &d.ValidityMax},
 		{&p.IssuedTolerance, &d.IssuedTolerance},
 		{&p.SnapshotLifetimeMax, &d.SnapshotLifetimeMax}, {&p.WaitingMin, &d.WaitingMin},
-		{&p.OverlapMin, &d.OverlapMin},
+		{&p.OverlapMin, &d.OverlapMin}, {&p.ClockTolerance, &d.ClockTolerance},
 	} {
 		if !f.set.Set {
 			*f.set = *f.by
@@ -273,6 +276,7 @@ func (p Policy) Departures() []string {
 	add("waiting_min", p.WaitingMin.D, d.WaitingMin.D)
 	add("overlap_min", p.OverlapMin.D, d.OverlapMin.D)
 	add("witnesses_min", *p.WitnessesMin, *d.WitnessesMin)
+	add("clock_tolerance", p.ClockTolerance.D, d.ClockTolerance.D)
 	return all
 }
 

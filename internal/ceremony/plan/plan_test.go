@@ -78,11 +78,11 @@ func TestDefaults(t *testing.T) {
 	if d := p.Policy.Departures(); len(d) != 0 || p.Policy.ThresholdMin != 2 || *p.Policy.SpareMin != 1 {
 		t.Errorf("policy %+v departs by %v", p.Policy, d)
 	}
-	p, err = Parse([]byte(good + "policy: {waiting_min: 0s, spare_min: 0}\nminimum_firmware: 5.4.3\n"))
+	p, err = Parse([]byte(good + "policy: {waiting_min: 0s, spare_min: 0, clock_tolerance: 2m}\nminimum_firmware: 5.4.3\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"spare_min is 0, by default 1", "waiting_min is 0s, by default 168h0m0s"}
+	want := []string{"spare_min is 0, by default 1", "waiting_min is 0s, by default 168h0m0s", "clock_tolerance is 2m0s, by default 5m0s"}
 	if got := p.Policy.Departures(); !slices.Equal(got, want) || p.MinimumFirmware.Firmware != (hsm.Firmware{Major: 5, Minor: 4, Patch: 3}) {
 		t.Errorf("departures are %q, want %q; firmware %v", got, want, p.MinimumFirmware)
 	}

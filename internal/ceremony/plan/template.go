@@ -334,6 +334,6 @@ func (t *template) tail() {
 	t.line("switched_off: []")
 	if t.acts[0].Family() == RosterFamily {
 		t.line("# attestation_roots: [root.pem]   # in rehearsals only")
-		t.line("# policy: {validity_max: 9600h}   # another bound than the usual; the record says so")
+		t.line("# policy: {validity_max: 9600h, clock_tolerance: 2m}  # other bounds than the usual; the record says so")
 	}
 }
