@@ -7,11 +7,12 @@ import (
 
 	"github.com/rootward/rootward/roster"
 	"github.com/rootward/rootward/roster/tree"
+	"github.com/rootward/rootward/tools/internal/play"
 )
 
 // attack is act 6: what a thief of everything online can and cannot do.
 func (s *stage) attack() error {
-	s.say(`
+	s.Say(`
 Mallory has broken into the online signer: she has its Vault login, its
 database and its web root, and signs whatever she likes with both online keys.
 She tries to get a wheel of her own to Frank, who has used the package before,
@@ -19,7 +20,7 @@ and to Heidi, whose machine is new.`)
 	if err := s.newMaintainer("Mallory", "ed25519"); err != nil {
 		return err
 	}
-	t, err := s.newThief(s.ctx)
+	t, err := s.newThief(s.Ctx)
 	if err != nil {
 		return err
 	}
@@ -40,7 +41,7 @@ and to Heidi, whose machine is new.`)
 		{"She signs a map in which the package has no list, so that unsigned files\nwould do.", t.hideList, "heidi", "maintainer list", 3, []string{"--accept", "established,remembered,new,frozen,unsigned"}},
 		{"She signs a map in which the release index ends before the release.", t.truncateIndex, "heidi", "release index", 3, nil},
 	} {
-		s.say("\n%s", trick.what)
+		s.Say("\n%s", trick.what)
 		if err := t.restart(); err != nil {
 			return err
 		}
@@ -57,33 +58,33 @@ and to Heidi, whose machine is new.`)
 // refused runs a client that must refuse, and checks which layer it names. The
 // client is a copy, so that each trick meets the same memory.
 func (s *stage) refused(who, url, layer string, exit int, flags []string) error {
-	if !fileExists(s.state(who)) {
+	if !play.Exists(s.state(who)) {
 		if err := s.initClient(who); err != nil {
 			return err
 		}
 	}
 	tried := who + "-tried"
-	if err := copyTree(s.state(who), s.state(tried)); err != nil {
+	if err := play.CopyTree(s.state(who), s.state(tried)); err != nil {
 		return err
 	}
-	out := s.path("work", "stolen.whl")
+	out := s.Path("work", "stolen.whl")
 	args := append([]string{"--state", s.state(tried), "--url", url}, flags...)
-	said, err := s.runBoth(cmd{program: "roster", args: append(args, "get", "--package", project, "--file", s.wheel, "--out", out), exit: exit})
+	said, err := s.RunBoth(play.Cmd{Program: "roster", Args: append(args, "get", "--package", project, "--file", s.wheel, "--out", out), Exit: exit})
 	if err != nil {
 		return err
 	}
-	if fileExists(out) {
-		return fmt.Errorf("a refused file was written to %s", s.show(out))
+	if play.Exists(out) {
+		return fmt.Errorf("a refused file was written to %s", s.Show(out))
 	}
 	if !saysLayer(said, layer) {
 		return fmt.Errorf("the refusal does not name the layer %q: %s", layer, said)
 	}
-	s.say("    REFUSED by the layer: %s", layer)
+	s.Say("    REFUSED by the layer: %s", layer)
 	return nil
 }
 
 func (t *thief) swapWheel() error {
-	evil := t.s.path("thief", "dist", t.s.wheel)
+	evil := t.s.Path("thief", "dist", t.s.wheel)
 	if err := buildWheel(evil, "1.1", "print('owned')\n"); err != nil {
 		return err
 	}
@@ -91,7 +92,7 @@ func (t *thief) swapWheel() error {
 	if err != nil || len(matches) != 1 {
 		return fmt.Errorf("finding the wheel: %d of them, %v", len(matches), err)
 	}
-	return copyFile(evil, matches[0])
+	return play.CopyFile(evil, matches[0])
 }
 
 func (t *thief) forgeFirst() error { return t.forge(roster.Ref{}, 1) }
@@ -148,7 +149,7 @@ func (t *thief) truncateIndex() error {
 // claimUnseen shows the one thing that the thief can do, until the emergency.
 func (s *stage) claimUnseen(t *thief) error {
 	const unseen = "freshproject"
-	s.say(`
+	s.Say(`
 What she can do is claim a name whose maintainers the root has never met. To
 Heidi it is a new package, and whoever asks for more than new refuses it:`)
 	if err := t.restart(); err != nil {
@@ -173,8 +174,8 @@ Heidi it is a new package, and whoever asks for more than new refuses it:`)
 	if err := t.publish(leaf, claimed); err != nil {
 		return err
 	}
-	said, err := s.runBoth(cmd{program: "roster", args: []string{"--state", s.state("heidi"), "--url", t.url, "--accept", "established",
-		"get", "--package", unseen, "--file", unseen + "-1.0.tar.gz", "--out", s.path("work", "stolen.tar.gz")}, exit: 3})
+	said, err := s.RunBoth(play.Cmd{Program: "roster", Args: []string{"--state", s.state("heidi"), "--url", t.url, "--accept", "established",
+		"get", "--package", unseen, "--file", unseen + "-1.0.tar.gz", "--out", s.Path("work", "stolen.tar.gz")}, Exit: 3})
 	if err != nil {
 		return err
 	}

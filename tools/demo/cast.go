@@ -5,6 +5,7 @@ import (
 
 	"github.com/rootward/rootward/hsm/transit/custodian"
 	"github.com/rootward/rootward/internal/vcard/room"
+	"github.com/rootward/rootward/tools/internal/play"
 )
 
 // repository is the demo's index: a rehearsal's, so that no client takes its
@@ -41,8 +42,7 @@ type cast struct {
 	round    int            // 1 until the theft, 2 afterwards
 	roleID   string
 	cards    *room.Room
-	signer   func() // stops the online signer
-	address  string // the signer's
+	online   play.Signer
 	web      string // URL of the published repository
 	mirror   string // URL of the thief's web root
 	wheel    string // the newest release

@@ -4,40 +4,42 @@ import (
 	"fmt"
 	"path/filepath"
 	"time"
+
+	"github.com/rootward/rootward/tools/internal/play"
 )
 
 // emergency is act 7: revocation, new online keys, and on.
 func (s *stage) emergency() error {
-	s.say(`
+	s.Say(`
 3 a.m. "We think it leaked." Nobody needs to be sure: taking trust away is
 cheap. Whoever holds the envelope opens it and copies two signed files to the
 web root. That is all; no card, no signer, no Vault.`)
 	leaked := time.Now()
 	sealed := s.ceremony(2, "published", "sealed", "revocations")
-	s.say("\n  $ cp %s/* %s/", s.show(sealed), s.show(s.path("repository", "revocations")))
+	s.Say("\n  $ cp %s/* %s/", s.Show(sealed), s.Show(s.Path("repository", "revocations")))
 	files, err := filepath.Glob(filepath.Join(sealed, "*"))
 	if err != nil || len(files) == 0 {
 		return fmt.Errorf("the envelope is empty (%v)", err)
 	}
 	for _, f := range files {
-		if err := copyFile(f, s.path("repository", "revocations", filepath.Base(f))); err != nil {
+		if err := play.CopyFile(f, s.Path("repository", "revocations", filepath.Base(f))); err != nil {
 			return err
 		}
 	}
 	if _, err := s.verify("frank", s.web, 3); err != nil {
 		return err
 	}
-	s.say("\n    Clients refuse the stolen keys %s after the envelope was opened.", time.Since(leaked).Round(time.Millisecond))
-	s.say(`
+	s.Say("\n    Clients refuse the stolen keys %s after the envelope was opened.", time.Since(leaked).Round(time.Millisecond))
+	s.Say(`
 Mallory's mirror hides the revocations. Frank has seen them, and never forgets:`)
 	if err := s.refused("frank", s.mirror, "snapshot", 3, nil); err != nil {
 		return err
 	}
 
-	s.say(`
+	s.Say(`
 The signer is stopped. Vault's custodians come together with their shares, throw
 the stolen login out, and make two new keys.`)
-	s.signer()
+	s.online.Stop()
 	if err := s.evictThief(); err != nil {
 		return err
 	}
@@ -53,11 +55,11 @@ the stolen login out, and make two new keys.`)
 
 func (s *stage) evictThief() error {
 	if !s.lent {
-		if err := s.keeper.Root(s.ctx, s.shares); err != nil {
+		if err := s.keeper.Root(s.Ctx, s.shares); err != nil {
 			return fmt.Errorf("bringing Vault's shares together: %w", err)
 		}
 	}
-	if err := s.keeper.Evict(s.ctx, s.plan); err != nil {
+	if err := s.keeper.Evict(s.Ctx, s.plan); err != nil {
 		return fmt.Errorf("throwing the stolen login out: %w", err)
 	}
 	return nil
@@ -65,7 +67,7 @@ func (s *stage) evictThief() error {
 
 // recover holds ceremony 3 and starts the signer again.
 func (s *stage) recover(revocations []string) error {
-	s.say(`
+	s.Say(`
 Ceremony 3, in haste: new online keys, the stolen ones revoked for good, the
 anchor kept, and another snapshot_floor, by which clients forget whatever only
 the stolen keys vouched for. Two of three keyholders are enough.`)
@@ -80,16 +82,16 @@ the stolen keys vouched for. Two of three keyholders are enough.`)
 	if err := s.hold(3, "emergency", "renewal, online-theft", "anchor: keep", revoke); err != nil {
 		return err
 	}
-	if err := s.serve(); err != nil {
+	if err := s.online.Serve(); err != nil {
 		return err
 	}
-	if _, err := s.operate("adopt", s.ceremony(3, "published", "publish")); err != nil {
+	if _, err := s.online.Operate("adopt", s.ceremony(3, "published", "publish")); err != nil {
 		return err
 	}
 	if err := s.publish("recovered"); err != nil {
 		return err
 	}
-	s.say(`
+	s.Say(`
 The new key countersigned what leads from the anchor: Judy's list. Clients walk
 from roster 1 to 3 by themselves: Ivan, who is new; Frank; and Heidi, to whom the
 thief had shown snapshots of her own, with higher numbers.`)
@@ -104,7 +106,7 @@ thief had shown snapshots of her own, with higher numbers.`)
 			return err
 		}
 	}
-	s.say(`
+	s.Say(`
 Names that the thief claimed are gone: no snapshot by the new key knows them, and
 their owners claim them anew. Last, stock gpg over everything that is published:`)
 	return s.gpgVerifyAll()

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/rootward/rootward/tools/internal/play"
 )
 
 // newMaintainer gives a person an ordinary gpg key in a home of their own.
@@ -22,17 +24,17 @@ func (s *stage) newMaintainer(name, algorithm string) error {
 	if err != nil {
 		return err
 	}
-	return s.write(s.certificate(name), exported)
+	return s.Write(s.certificate(name), exported)
 }
 
-func (s *stage) gpgHome(name string) string { return filepath.Join(s.gnupg, strings.ToLower(name)) }
+func (s *stage) gpgHome(name string) string { return filepath.Join(s.Short, strings.ToLower(name)) }
 
 func (s *stage) certificate(name string) string {
-	return s.path("certificates", "maintainer-"+strings.ToLower(name)+".asc")
+	return s.Path("certificates", "maintainer-"+strings.ToLower(name)+".asc")
 }
 
 func (s *stage) gpg(name string, args ...string) (string, error) {
-	return s.run(cmd{program: "gpg", args: append([]string{"--homedir", s.gpgHome(name), "--batch", "--quiet"}, args...), quiet: true})
+	return s.Run(play.Cmd{Program: "gpg", Args: append([]string{"--homedir", s.gpgHome(name), "--batch", "--quiet"}, args...), Quiet: true})
 }
 
 // gpgSign is what each maintainer does at home. With several, their
@@ -41,7 +43,7 @@ func (s *stage) gpgSign(document string, names ...string) error {
 	var parts []string
 	for _, name := range names {
 		part := fmt.Sprintf("%s.%s", document, strings.ToLower(name))
-		fmt.Printf("\n  $ gpg --armor --detach-sign %s    # %s, at home\n", s.show(document), name)
+		fmt.Printf("\n  $ gpg --armor --detach-sign %s    # %s, at home\n", s.Show(document), name)
 		if _, err := s.gpg(name, "--armor", "--output", part, "--detach-sign", document); err != nil {
 			return err
 		}
@@ -50,7 +52,7 @@ func (s *stage) gpgSign(document string, names ...string) error {
 	if len(parts) == 1 {
 		return os.Rename(parts[0], document+".asc")
 	}
-	_, err := s.run(cmd{program: "roster", args: append([]string{"combine", "--out", document + ".asc"}, parts...)})
+	_, err := s.Run(play.Cmd{Program: "roster", Args: append([]string{"combine", "--out", document + ".asc"}, parts...)})
 	return err
 }
 
@@ -62,7 +64,7 @@ func (s *stage) gpgVerifyAll() error {
 		return err
 	}
 	s.gpgUsers = append(s.gpgUsers, "auditor")
-	certificates, err := filepath.Glob(s.path("certificates", "*.asc"))
+	certificates, err := filepath.Glob(s.Path("certificates", "*.asc"))
 	if err != nil {
 		return err
 	}
@@ -70,22 +72,22 @@ func (s *stage) gpgVerifyAll() error {
 		return err
 	}
 	files, signatures := 0, 0
-	err = filepath.WalkDir(s.path("repository"), func(path string, d os.DirEntry, err error) error {
+	err = filepath.WalkDir(s.Path("repository"), func(path string, d os.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".asc") {
 			return err
 		}
 		document := strings.TrimSuffix(strings.TrimSuffix(path, ".asc"), ".countersign")
 		status, err := s.gpg("auditor", "--status-fd", "1", "--verify", path, document)
 		if err != nil {
-			return fmt.Errorf("gpg does not agree about %s: %w", s.show(path), err)
+			return fmt.Errorf("gpg does not agree about %s: %w", s.Show(path), err)
 		}
 		good := strings.Count(status, "[GNUPG:] VALIDSIG")
 		if good == 0 || good != strings.Count(status, "[GNUPG:] NEWSIG") {
-			return fmt.Errorf("gpg finds %d good signatures of %d in %s", good, strings.Count(status, "[GNUPG:] NEWSIG"), s.show(path))
+			return fmt.Errorf("gpg finds %d good signatures of %d in %s", good, strings.Count(status, "[GNUPG:] NEWSIG"), s.Show(path))
 		}
 		files, signatures = files+1, signatures+good
 		return nil
 	})
-	s.say("    gpg: %d certificates imported; %d signature files, %d signatures, all good", len(certificates), files, signatures)
+	s.Say("    gpg: %d certificates imported; %d signature files, %d signatures, all good", len(certificates), files, signatures)
 	return err
 }

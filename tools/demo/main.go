@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"time"
 
 	"github.com/rootward/rootward/hsm/transit/custodian"
@@ -31,12 +30,12 @@ func run() int {
 		fmt.Fprintln(os.Stderr, "demo: fault:", err)
 		return 1
 	}
-	defer s.close()
+	defer s.Close()
 	started := time.Now()
 	skipped, err := s.play()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "\ndemo: fault:", err)
-		fmt.Fprintln(os.Stderr, "demo: hint: the programs' own words are above; the artefacts so far are in", s.show(s.dir))
+		fmt.Fprintln(os.Stderr, "demo: hint: the programs' own words are above; the artefacts so far are in", s.Show(s.Dir))
 		return 1
 	}
 	s.epilogue(time.Since(started), skipped)
@@ -77,7 +76,7 @@ func (s *stage) play() (skipped int, err error) {
 		if len(missing) > 0 {
 			skipped++
 			for _, m := range missing {
-				s.say("    SKIPPED: %s", m)
+				s.Say("    SKIPPED: %s", m)
 			}
 			continue
 		}
@@ -113,12 +112,12 @@ func lacksGPG() []string {
 
 func (s *stage) epilogue(took time.Duration, skipped int) {
 	if skipped > 0 {
-		s.say(`
+		s.Say(`
 %d parts were skipped: what each lacks is said above. tools/setup.sh installs
 what it may, and make vault builds a server. The demo took %s.`, skipped, took.Round(time.Second))
 		return
 	}
-	s.say(`
+	s.Say(`
 That is all of it. What was made is in %s:
   repository/     what the index publishes: any static host can serve it
   client/         what each client remembers
@@ -126,31 +125,5 @@ That is all of it. What was made is in %s:
   certificates/   the signers' OpenPGP certificates, for your own gpg
 Try: gpg --import %s/*.asc && gpg --verify %s
 The demo took %s; 0 parts were skipped.`,
-		s.show(s.dir), s.show(s.path("certificates")), s.show(s.path("repository", "root", "1.json.asc")), took.Round(time.Second))
-}
-
-// newStage clears build/demo and finds the programs beside this one.
-func newStage(ctx context.Context) (*stage, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("finding this program: %w", err)
-	}
-	bin := filepath.Dir(self)
-	s := &stage{ctx: ctx, bin: bin, dir: filepath.Join(filepath.Dir(bin), "demo")}
-	for _, p := range []string{"ceremony", "online-signer", "roster", "vcard"} {
-		if _, err := os.Stat(filepath.Join(bin, p)); err != nil {
-			return nil, fmt.Errorf("%w: run make demo, which builds the programs first", err)
-		}
-	}
-	if err := os.RemoveAll(s.dir); err != nil {
-		return nil, fmt.Errorf("clearing the last demo: %w", err)
-	}
-	for _, d := range []string{"repository", "client", "ceremonies", "certificates", "carried", "secret", "work"} {
-		if err := os.MkdirAll(s.path(d), 0o700); err != nil {
-			return nil, err
-		}
-	}
-	// gpg's agents want short socket paths.
-	s.gnupg, err = os.MkdirTemp("", "rw-demo")
-	return s, err
+		s.Show(s.Dir), s.Show(s.Path("certificates")), s.Show(s.Path("repository", "root", "1.json.asc")), took.Round(time.Second))
 }

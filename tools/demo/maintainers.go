@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/rootward/rootward/tools/internal/play"
 )
 
 // maintainers is act 3: a claim, a release, a snapshot.
 func (s *stage) maintainers() error {
-	s.say(`
+	s.Say(`
 Dave and Erin write %s. Each has an ordinary gpg key. They claim the name:
 version 1 of its maintainer list says that both must sign the next list, and
 that either may release. Both sign it, the signer checks it by the client's own
@@ -22,8 +24,8 @@ rules and countersigns.`, project)
 	if err := s.newMaintainer("Erin", "rsa3072"); err != nil {
 		return err
 	}
-	list := s.path("work", "list.json")
-	if _, err := s.run(cmd{program: "roster", args: []string{"list", "new", "--repository", repository, "--package", project,
+	list := s.Path("work", "list.json")
+	if _, err := s.Run(play.Cmd{Program: "roster", Args: []string{"list", "new", "--repository", repository, "--package", project,
 		"--maintainer", "Dave=" + s.certificate("Dave"), "--maintainer", "Erin=" + s.certificate("Erin"),
 		"--threshold", "2", "--release-threshold", "1", "--inherit", "none", "--out", list}}); err != nil {
 		return err
@@ -34,13 +36,13 @@ rules and countersigns.`, project)
 	if err := s.submit(list); err != nil {
 		return err
 	}
-	s.say(`
+	s.Say(`
 Dave builds a wheel and uploads it. What he signs is not the file but a
 manifest: package, version, and each file's size and SHA-256.`)
 	if err := s.release("1.0", "Dave"); err != nil {
 		return err
 	}
-	s.say(`
+	s.Say(`
 The signer publishes a snapshot: one signed line that stands for every package.`)
 	return s.publish("released")
 }
@@ -48,14 +50,14 @@ The signer publishes a snapshot: one signed line that stands for every package.`
 // release builds, uploads and signs one version.
 func (s *stage) release(version, who string) error {
 	s.wheel = wheelOf(version)
-	built, manifest := s.path("work", "dist", s.wheel), s.path("work", "manifest-"+version+".json")
+	built, manifest := s.Path("work", "dist", s.wheel), s.Path("work", "manifest-"+version+".json")
 	if err := buildWheel(built, version, "print('hello')\n"); err != nil {
 		return err
 	}
 	if err := s.upload(built); err != nil {
 		return err
 	}
-	if _, err := s.run(cmd{program: "roster", args: []string{"release", "--repository", repository, "--package", project, "--version", version,
+	if _, err := s.Run(play.Cmd{Program: "roster", Args: []string{"release", "--repository", repository, "--package", project, "--version", version,
 		"--out", manifest, built}}); err != nil {
 		return err
 	}
@@ -68,7 +70,7 @@ func (s *stage) release(version, who string) error {
 // succession is what happens between two ceremonies: the maintainers change
 // who they are, by themselves, and go on releasing.
 func (s *stage) succession() error {
-	s.say(`
+	s.Say(`
 The package goes on by itself. Judy joins: Dave and Erin sign the next list, and
 so does she. It keeps vouching for the lines of the index that are there. She
 releases 1.1. Nobody at the index and nobody at the root has to act.`)
@@ -78,8 +80,8 @@ releases 1.1. Nobody at the index and nobody at the root has to act.`)
 	if err := s.initClient("dave"); err != nil {
 		return err
 	}
-	list := s.path("work", "list-2.json")
-	if _, err := s.run(cmd{program: "roster", args: []string{"--state", s.state("dave"), "--url", s.web, "list", "new", "--package", project,
+	list := s.Path("work", "list-2.json")
+	if _, err := s.Run(play.Cmd{Program: "roster", Args: []string{"--state", s.state("dave"), "--url", s.web, "list", "new", "--package", project,
 		"--maintainer", "Dave=" + s.certificate("Dave"), "--maintainer", "Erin=" + s.certificate("Erin"), "--maintainer", "Judy=" + s.certificate("Judy"),
 		"--threshold", "2", "--release-threshold", "1", "--out", list}}); err != nil {
 		return err
@@ -105,14 +107,14 @@ releases 1.1. Nobody at the index and nobody at the root has to act.`)
 }
 
 func (s *stage) submit(document string) error {
-	_, err := s.run(cmd{program: "roster", args: []string{"submit", "--to", "http://" + s.address, document}})
+	_, err := s.Run(play.Cmd{Program: "roster", Args: []string{"submit", "--to", "http://" + s.online.Address, document}})
 	return err
 }
 
 // publish makes the signer publish a snapshot now, and remembers its version
 // under a name.
 func (s *stage) publish(moment string) error {
-	out, err := s.operate("snapshot")
+	out, err := s.online.Operate("snapshot")
 	if err != nil {
 		return err
 	}
@@ -131,8 +133,8 @@ func (s *stage) upload(path string) error {
 		return err
 	}
 	sum := sha256.Sum256(b)
-	to := s.path("repository", "files", hex.EncodeToString(sum[:]), filepath.Base(path))
-	s.say("    the index stores %s", s.show(to))
+	to := s.Path("repository", "files", hex.EncodeToString(sum[:]), filepath.Base(path))
+	s.Say("    the index stores %s", s.Show(to))
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}

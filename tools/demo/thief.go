@@ -16,6 +16,7 @@ import (
 	"github.com/rootward/rootward/roster"
 	"github.com/rootward/rootward/roster/digest"
 	"github.com/rootward/rootward/roster/tree"
+	"github.com/rootward/rootward/tools/internal/play"
 )
 
 // A thief has the online signer's Vault login and a copy of its web root, and
@@ -36,12 +37,12 @@ type onlineKey struct {
 
 func (s *stage) newThief(ctx context.Context) (*thief, error) {
 	vault, err := transit.Open(ctx, transit.Config{
-		Address: s.vaultURL, RoleID: s.roleID, SecretID: transit.SecretIDFile(s.path("secret", "secret-id")),
+		Address: s.vaultURL, RoleID: s.roleID, SecretID: transit.SecretIDFile(s.Path("secret", "secret-id")),
 	}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, fmt.Errorf("the thief logs in: %w", err)
 	}
-	t := &thief{s: s, root: s.path("thief", "repository")}
+	t := &thief{s: s, root: s.Path("thief", "repository")}
 	if t.countersign, err = openKey(ctx, vault, s.keyName("countersign")); err != nil {
 		return nil, err
 	}
@@ -51,7 +52,7 @@ func (s *stage) newThief(ctx context.Context) (*thief, error) {
 	if err := os.MkdirAll(filepath.Dir(t.root), 0o700); err != nil {
 		return nil, err
 	}
-	t.url, err = s.host(t.root)
+	t.url, err = s.Host(t.root)
 	return t, err
 }
 
@@ -66,7 +67,7 @@ func openKey(ctx context.Context, vault *transit.Vault, name string) (*onlineKey
 
 // restart begins a trick from the honest web root as it was when stolen.
 func (t *thief) restart() error {
-	if err := copyTree(t.s.path("repository"), t.root); err != nil {
+	if err := play.CopyTree(t.s.Path("repository"), t.root); err != nil {
 		return err
 	}
 	b, err := os.ReadFile(filepath.Join(t.root, roster.LatestPath))
@@ -110,7 +111,7 @@ func (t *thief) leaf() (tree.Leaf, error) {
 		return tree.Leaf{}, err
 	}
 	fetch := func(_ context.Context, path string, _ int64) ([]byte, error) { return t.read(path) }
-	leaf, found, err := roster.Lookup(t.s.ctx, root, project, fetch)
+	leaf, found, err := roster.Lookup(t.s.Ctx, root, project, fetch)
 	if err == nil && !found {
 		err = fmt.Errorf("the map lacks %s", project)
 	}
@@ -166,8 +167,8 @@ func (t *thief) forgeList(name string, previous roster.Ref, version uint64) (*ro
 	if err != nil {
 		return nil, err
 	}
-	file := t.s.path("thief", fmt.Sprintf("%s-%d.json", name, version))
-	if err := t.s.write(file, string(list.Bytes())); err != nil {
+	file := t.s.Path("thief", fmt.Sprintf("%s-%d.json", name, version))
+	if err := t.s.Write(file, string(list.Bytes())); err != nil {
 		return nil, err
 	}
 	if _, err := t.s.gpg("Mallory", "--armor", "--yes", "--output", file+".asc", "--detach-sign", file); err != nil {
