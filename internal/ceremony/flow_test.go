@@ -343,12 +343,12 @@ func TestBeginRefuses(t *testing.T) {
 	s := newStage(t, rehearsal)
 	d := s.begin("record", s.genesis())
 	refusedWith(t, Begin(t.Context(), s.path("record"), s.genesis(), d), "has a draft already")
-	s.write("occupied/by.txt", []byte("something else"))
-	err := Begin(t.Context(), s.path("occupied"), s.genesis(), d)
+	s.write("apart/occupied/by.txt", []byte("something else"))
+	err := Begin(t.Context(), s.path("apart", "occupied"), s.genesis(), d)
 	if refusedWith(t, err, "exists already"); !errors.As(err, new(*durable.ExistsError)) {
 		t.Errorf("error is a %T", err)
 	}
-	left, _ := filepath.Glob(s.path(".tmp-*"))
+	left, _ := filepath.Glob(s.path("*", ".tmp-*"))
 	if len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}

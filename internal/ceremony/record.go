@@ -129,8 +129,13 @@ func IsRecord(dir string) bool {
 
 // NewRecord begins the record of a ceremony: a new folder, which appears whole
 // or not at all, or the folder of a ceremony that has no draft, where another
-// opening is noted.
+// opening is noted. A draft of the same version beside refuses it: see [NoRival].
 func NewRecord(ctx context.Context, dir string, o Opening, at time.Time, w Watch) (*Record, error) {
+	if o.Version > 0 {
+		if err := NoRival(dir, o.Repository, o.Version); err != nil {
+			return nil, err
+		}
+	}
 	if IsRecord(dir) {
 		r, err := OpenRecord(ctx, dir, at)
 		if err != nil {
@@ -291,7 +296,7 @@ func Begin(ctx context.Context, dir string, c *Case, d *Draft) (err error) {
 // Draft puts a draft with all that it was made of into the record. It can be
 // repeated after an interruption, until the transcript says that it is there.
 func (r *Record) Draft(c *Case, d *Draft, at time.Time) error {
-	if err := r.noDraft(); err != nil {
+	if err := errors.Join(r.noDraft(), NoRival(r.Dir, c.Plan.Repository, c.Plan.Roster.Version)); err != nil {
 		return err
 	}
 	for _, part := range parts { // of an earlier attempt that a crash cut short

@@ -311,15 +311,25 @@ func (s *stage) genesis() *Case {
 	return s.mustLoad(s.plan("genesis", 1, first, "Alice", "Bob", "Carol")+"anchor: empty\n", first)
 }
 
-// begin makes the draft of a case, in a new record.
+// begin makes a draft and puts it into a record; a new one begins as on a machine
+// of its own, where no other lies beside it.
 func (s *stage) begin(record string, c *Case) *Draft {
 	s.t.Helper()
 	d, err := Build(s.t.Context(), c, rand.Reader)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if err := Begin(s.t.Context(), s.path(record), c, d); err != nil {
+	dir := s.path(record)
+	if !IsRecord(dir) {
+		dir = filepath.Join(s.t.TempDir(), "record")
+	}
+	if err := Begin(s.t.Context(), dir, c, d); err != nil {
 		s.t.Fatal(err)
+	}
+	if dir != s.path(record) {
+		if err := os.Rename(dir, s.path(record)); err != nil {
+			s.t.Fatal(err)
+		}
 	}
 	return d
 }

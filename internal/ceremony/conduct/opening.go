@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -16,14 +15,9 @@ import (
 	"github.com/rootward/rootward/roster/digest"
 )
 
-// open begins the record, before anything else, and asks for others of the same
-// version.
+// open begins the record, before anything else, unless another beside it has a
+// draft of the same version, and asks for others elsewhere.
 func (r *run) open(ctx context.Context) error {
-	if r.ofRoster() {
-		if err := r.noRival(ctx); err != nil {
-			return err
-		}
-	}
 	if r.record == nil || r.needsOpening() {
 		if r.record != nil { // of an abandoned draft
 			if err := r.record.Close(); err != nil {
@@ -54,7 +48,7 @@ func (r *run) open(ctx context.Context) error {
 	if _, err := r.ask("Type yes if this is the digest of the plan that was reviewed", oneOf("yes")); err != nil || !r.ofRoster() {
 		return err
 	}
-	return r.otherRecords(ctx)
+	return r.otherRecords()
 }
 
 // needsOpening reports whether a draft was abandoned since the record was opened.
@@ -74,45 +68,8 @@ func (r *run) rehearsal() bool {
 	return strings.HasPrefix(r.plan.Repository, roster.RehearsalPrefix)
 }
 
-// noRival refuses if a folder beside the record's has a draft of this version:
-// a keyholder signs one.
-func (r *run) noRival(ctx context.Context) error {
-	parent := filepath.Dir(filepath.Clean(r.folder))
-	entries, err := os.ReadDir(parent)
-	if err != nil {
-		return fmt.Errorf("looking for other records: %w", err)
-	}
-	for _, e := range entries {
-		dir := filepath.Join(parent, e.Name())
-		if !e.IsDir() || dir == filepath.Clean(r.folder) || strings.HasPrefix(e.Name(), ".tmp-") {
-			continue
-		}
-		if err := r.noDraftIn(ctx, dir); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// noDraftIn refuses if the folder has a draft of this version that was not
-// abandoned.
-func (r *run) noDraftIn(_ context.Context, dir string) error {
-	if !ceremony.IsRecord(dir) {
-		return nil
-	}
-	d, err := ceremony.DraftIn(dir)
-	if err != nil {
-		return &ceremony.RefusedError{Problem: fmt.Sprintf("another record, %q, cannot be read", dir), Err: err, Do: "find out whether it holds a draft of this version, and move it away"}
-	}
-	if d != nil && d.Repository == r.plan.Repository && d.Version == r.plan.Roster.Version {
-		return &ceremony.RefusedError{Problem: fmt.Sprintf("%q has a draft of root roster %d already (%s)", dir, d.Version, d.Digest),
-			Do: "a keyholder signs one draft of a version: go on with that one, or destroy it first with ceremony abandon --record " + dir}
-	}
-	return nil
-}
-
 // otherRecords asks people for records of the same version elsewhere.
-func (r *run) otherRecords(ctx context.Context) error {
+func (r *run) otherRecords() error {
 	for {
 		answer, err := r.ask(fmt.Sprintf("Is there another record, anywhere, for root roster %d? Type none, or its folder", r.plan.Roster.Version), func(a string) (string, string) {
 			switch {
@@ -126,7 +83,7 @@ func (r *run) otherRecords(ctx context.Context) error {
 		if err != nil || answer == "none" {
 			return err
 		}
-		if err := r.noDraftIn(ctx, answer); err != nil {
+		if err := ceremony.NoDraftIn(answer, r.plan.Repository, r.plan.Roster.Version); err != nil {
 			return err
 		}
 	}
