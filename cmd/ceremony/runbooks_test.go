@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -45,6 +46,36 @@ func TestEveryActHasARunbook(t *testing.T) {
 	for _, a := range plan.Acts {
 		if !begun[a] {
 			t.Errorf("no runbook begins the act %s", a)
+		}
+	}
+}
+
+// TestRunbooksSayWhatAllMust: when to use it and when not, how long it takes, who
+// is there, how to look from outside, what to destroy. The emergency's page is
+// one page, and has words of its own for them.
+func TestRunbooksSayWhatAllMust(t *testing.T) {
+	files, err := runbooktest.Texts("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.ToLower(string(b))
+		switch {
+		case filepath.Base(filepath.Dir(file)) != "runbooks":
+		case filepath.Base(file) == "emergency.md":
+			if n := len(strings.Fields(text)); n > 700 {
+				t.Errorf("%s has %d words, wanted one page: 700", file, n)
+			}
+		default:
+			for _, wanted := range []string{"**use", "**not", "time:", "who", "from outside", "**destroy", "compare", "initials", "utc"} {
+				if !strings.Contains(text, wanted) {
+					t.Errorf("%s does not say %q", file, wanted)
+				}
+			}
 		}
 	}
 }
