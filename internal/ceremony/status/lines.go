@@ -11,6 +11,9 @@ func (s *Status) Lines() []string {
 	p.say("ROOT ROSTER %d of %s, at %s", s.Version, s.Repository, utc(s.At))
 	p.say("  digest  %s", s.Digest)
 	p.say("  issued  %s", utc(s.Issued))
+	if s.At.Before(s.Issued) {
+		p.say("  AFTER THIS CLOCK: the clock is wrong, or the roster was made ahead; the dates below follow from the clock")
+	}
 	p.say("  expires %s: %s", utc(s.Expires), s.left(s.Expires))
 	s.sayPeople(&p)
 	s.sayCards(&p)
@@ -92,7 +95,7 @@ func choose(n, k int) int {
 func (s *Status) sayCards(p *page) {
 	p.say("CARDS")
 	for _, c := range s.Cards {
-		since := fmt.Sprintf("in the root since roster %d, %s", c.Version, span(s.At.Sub(c.Since)))
+		since := fmt.Sprintf("in the root since roster %d, %s", c.Version, span(max(0, s.At.Sub(c.Since))))
 		switch c.Proof {
 		case Attested:
 			p.say("  %s: card %d, firmware %s, %s; %s", c.Holder, c.Serial, c.Firmware, c.Algorithm, since)

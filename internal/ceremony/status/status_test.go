@@ -193,6 +193,21 @@ func TestExpired(t *testing.T) {
 	}
 }
 
+// A clock before the roster is named; it may be the roster that is early.
+func TestClockBeforeTheRoster(t *testing.T) {
+	in := input(t, second(t, nil))
+	issued := in.Rosters[1].Root().Issued.Time
+	for _, v := range []struct {
+		at    time.Time
+		named bool
+	}{{issued.Add(-time.Second), true}, {issued, false}} {
+		in.At = v.at
+		if got := strings.Contains(strings.Join(Of(in, Usual()).Lines(), "\n"), "AFTER THIS CLOCK"); got != v.named {
+			t.Errorf("at %v: named %v, want %v", v.at, got, v.named)
+		}
+	}
+}
+
 func TestOnlineWindows(t *testing.T) {
 	ends := func(role roster.Role, days int) func(*roster.Root) {
 		return func(r *roster.Root) {
