@@ -48,9 +48,20 @@ func (d *Draft) Documents() []Document {
 	return append([]Document{first}, d.Revocations...)
 }
 
-// Sentences say what the draft changes.
-func (d *Draft) Sentences() []string {
-	return append(change.Of(d.Previous, d.Roster.Root(), d.Anchor), d.Notices...)
+// Sentences say what the draft changes: the lines of [Draft.Change].
+func (d *Draft) Sentences() []string { return change.Texts(d.Change()) }
+
+// Change says what the draft changes, and how grave that is.
+func (d *Draft) Change() []change.Sentence {
+	return append(change.Between(d.Previous, d.Roster.Root(), d.Anchor), notices(d.Notices)...)
+}
+
+func notices(texts []string) []change.Sentence {
+	all := make([]change.Sentence, len(texts))
+	for i, t := range texts {
+		all[i] = change.Sentence{Class: change.CheckOff, Text: t}
+	}
+	return all
 }
 
 // Build runs every check and makes the draft that the plan describes. What it

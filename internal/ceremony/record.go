@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rootward/rootward/internal/ceremony/change"
 	"github.com/rootward/rootward/internal/ceremony/transcript"
 	"github.com/rootward/rootward/internal/durable"
 	"github.com/rootward/rootward/roster"
@@ -321,7 +322,7 @@ func draftFacts(c *Case, d *Draft, files map[string]digest.Digest) map[string]an
 		"ceremony": c.Plan.Ceremony, "acts": c.Plan.Acts, "repository": c.Plan.Repository,
 		"version": d.Roster.Version(), "digest": d.Roster.Digest().String(),
 		"plan": digest.Sum(c.Raw).String(), "inputs": inputs, "checks": d.Findings,
-		"sentences": d.Sentences(), "files": named(files),
+		"sentences": d.Sentences(), "risks": change.Risks(d.Change()), "files": named(files),
 	}
 	if c.Chain != nil {
 		facts["pin"], facts["previous"] = c.Plan.Previous.Pin.String(), c.Chain.Last().Digest().String()

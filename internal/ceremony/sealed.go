@@ -150,28 +150,31 @@ func (c *Case) opens() []SealedRevocation {
 	return all
 }
 
-// Sentences say what a plan without a roster does. Those of a roster are the
-// draft's: see [Draft.Sentences].
-func (c *Case) Sentences() []string {
-	lines := OffSentences(c.Plan)
+// Sentences are the lines of [Case.Change].
+func (c *Case) Sentences() []string { return change.Texts(c.Change()) }
+
+// Change says what a plan without a roster does, and how grave that is. Those of
+// a roster are the draft's: see [Draft.Change].
+func (c *Case) Change() []change.Sentence {
+	lines := notices(OffSentences(c.Plan))
 	switch p := c.Plan; {
 	case p.Does(plan.OpenRevocations):
 		var keys []change.SealedKey
 		for _, r := range c.opens() {
 			keys = append(keys, r.sentence())
 		}
-		lines = append(lines, change.Opens(c.Chain.Last().Root(), keys, p.Sealed.Reason, c.At)...)
+		lines = append(lines, change.Opening(c.Chain.Last().Root(), keys, p.Sealed.Reason, c.At)...)
 	case p.Does(plan.DestroyRevocations):
 		if c.Sealed.Begun {
-			return append(lines, "The destruction of the sealed revocations was BEGUN and is to be finished.")
+			return append(lines, change.Sentence{Class: change.Destroys, Text: "The destruction of the sealed revocations was BEGUN and is to be finished."})
 		}
 		var keys []change.SealedKey
 		for _, r := range c.Sealed.Revocations {
 			keys = append(keys, r.sentence())
 		}
-		lines = append(lines, change.Destroys(c.Chain.Last().Root(), keys, p.Sealed.Reason)...)
+		lines = append(lines, change.Destruction(c.Chain.Last().Root(), keys, p.Sealed.Reason)...)
 	case p.Does(plan.AbandonDraft):
-		lines = append(lines, change.Abandons(c.Doomed.Version, c.Doomed.Digest, c.Doomed.Signed, p.Abandon.Reason)...)
+		lines = append(lines, change.Abandonment(c.Doomed.Version, c.Doomed.Digest, c.Doomed.Signed, p.Abandon.Reason)...)
 	}
 	return lines
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rootward/rootward/internal/ceremony/change"
 	"github.com/rootward/rootward/internal/ceremony/plan"
 	"github.com/rootward/rootward/roster/digest"
 )
@@ -51,11 +52,11 @@ func HoldSealed(ctx context.Context, c *Case, desk Desk, at time.Time) (files []
 	}
 	c.Record = dir
 	defer func() { err = errors.Join(err, r.Close()) }()
-	sentences := c.Sentences()
-	if err := r.Note(at, "checks", eventJudged, map[string]any{"checks": findings, "sentences": sentences, "act": c.Plan.ActNames()}); err != nil {
+	sentences := c.Change()
+	if err := r.Note(at, "checks", eventJudged, map[string]any{"checks": findings, "sentences": change.Texts(sentences), "risks": change.Risks(sentences), "act": c.Plan.ActNames()}); err != nil {
 		return nil, err
 	}
-	for _, line := range sentences {
+	for _, line := range change.Texts(sentences) {
 		desk.Say(line)
 	}
 	answer, err := desk.Ask("Type the ceremony's name to go on")

@@ -4,8 +4,9 @@
 // sentences.
 //
 // What comes from outside, such as a name, stands in quotation marks, so that it
-// cannot pass for a sentence of ours. Words in capitals mark what deserves a second look: REMOVES, LOWERS SECURITY,
-// REVOKES, OVERRIDES and the like.
+// cannot pass for a sentence of ours. Words in capitals mark what deserves a
+// second look: REMOVES, LOWERS SECURITY, REVOKES, OVERRIDES and the like. For
+// programs, each sentence has its [Class].
 package change
 
 import (
@@ -67,10 +68,15 @@ func Summarise(a *roster.Anchor) Anchor {
 	return s
 }
 
-// Of gives the sentences for next, which follows previous; previous is nil for
-// a roster that is shown by itself. anchor is nil where only the documents are
-// at hand. Each sentence is one line.
+// Of gives the lines of [Between].
 func Of(previous *roster.Root, next roster.Root, anchor *Anchor) []string {
+	return Texts(Between(previous, next, anchor))
+}
+
+// Between gives the sentences for next, which follows previous; previous is nil
+// for a roster that is shown by itself. anchor is nil where only the documents
+// are at hand.
+func Between(previous *roster.Root, next roster.Root, anchor *Anchor) []Sentence {
 	var s sentences
 	if previous == nil {
 		s.whole(next)
@@ -81,29 +87,34 @@ func Of(previous *roster.Root, next roster.Root, anchor *Anchor) []string {
 	return s
 }
 
-type sentences []string
-
-func (s *sentences) say(format string, args ...any) { *s = append(*s, fmt.Sprintf(format, args...)) }
-
 // whole describes a roster by itself.
 func (s *sentences) whole(r roster.Root) {
 	if r.Version == 1 {
-		s.say("This is the FIRST root roster of %s: whoever trusts its digest trusts all that follows.", r.Repository)
+		s.say(Begins, "This is the FIRST root roster of %s: whoever trusts its digest trusts all that follows.", r.Repository)
 	} else {
-		s.say("This is root roster %d of %s. It follows the roster with digest %s.", r.Version, r.Repository, r.Previous)
+		s.say(Routine, "This is root roster %d of %s. It follows the roster with digest %s.", r.Version, r.Repository, r.Previous)
 	}
-	s.say("It is issued %s and expires %s (%s).", r.Issued, r.Expires, days(r.Expires.Sub(r.Issued.Time)))
-	s.say("%d of its %d keyholders can make the next roster, or revoke an online key.", r.Threshold, len(r.Keyholders))
+	s.say(Routine, "It is issued %s and expires %s (%s).", r.Issued, r.Expires, days(r.Expires.Sub(r.Issued.Time)))
+	s.say(Routine, "%d of its %d keyholders can make the next roster, or revoke an online key.", r.Threshold, len(r.Keyholders))
 	for _, k := range r.Keyholders {
-		s.say("Keyholder %q: %s.", k.Name, keyholder(k))
+		s.say(keyClass(Routine, k), "Keyholder %q: %s.", k.Name, keyholder(k))
 	}
 	for _, k := range r.OnlineKeys {
-		s.say("Online %s key %s counts from %s until %s.", k.Role, k.Key, k.NotBefore, k.Expires)
+		s.say(Routine, "Online %s key %s counts from %s until %s.", k.Role, k.Key, k.NotBefore, k.Expires)
 	}
-	s.say("A snapshot lives at most %s, and none below version %d counts.", seconds(r.SnapshotLifetime), r.SnapshotFloor)
+	s.say(Routine, "A snapshot lives at most %s, and none below version %d counts.", seconds(r.SnapshotLifetime), r.SnapshotFloor)
 	for _, k := range r.Revoked {
-		s.say("Key %s is revoked since %s: %q.", k.Key, k.At, k.Reason)
+		s.say(Routine, "Key %s is revoked since %s: %q.", k.Key, k.At, k.Reason)
 	}
+}
+
+// keyClass is c, or graver where the keyholder's card gives no attestation. That
+// a keyholder leaves who had none lowers nothing.
+func keyClass(c Class, k roster.Keyholder) Class {
+	if k.Attestation == roster.NoAttestation {
+		return Unattested
+	}
+	return c
 }
 
 func keyholder(k roster.Keyholder) string {
@@ -135,35 +146,35 @@ func seconds(n uint64) string {
 
 // follows describes the difference between two rosters.
 func (s *sentences) follows(old, now roster.Root) {
-	s.say("Root roster %d of %s follows roster %d.", now.Version, now.Repository, old.Version)
+	s.say(Routine, "Root roster %d of %s follows roster %d.", now.Version, now.Repository, old.Version)
 	if now.Repository != old.Repository {
-		s.say("The previous roster is of ANOTHER REPOSITORY: %s.", old.Repository)
+		s.say(Changes, "The previous roster is of ANOTHER REPOSITORY: %s.", old.Repository)
 	}
-	s.say("It is issued %s.", now.Issued)
+	s.say(Routine, "It is issued %s.", now.Issued)
 	switch d := now.Expires.Sub(old.Expires.Time); {
 	case d > 0:
-		s.say("It expires %s, %s later than the previous one.", now.Expires, days(d))
+		s.say(Routine, "It expires %s, %s later than the previous one.", now.Expires, days(d))
 	case d < 0:
-		s.say("It expires %s, %s EARLIER than the previous one.", now.Expires, days(-d))
+		s.say(Expires, "It expires %s, %s EARLIER than the previous one.", now.Expires, days(-d))
 	default:
-		s.say("It expires %s, as the previous one does.", now.Expires)
+		s.say(Routine, "It expires %s, as the previous one does.", now.Expires)
 	}
 	if !now.Issued.Before(old.Expires.Time) {
-		s.say("The previous roster EXPIRED %s before this one is issued: clients have refused since.", days(now.Issued.Sub(old.Expires.Time)))
+		s.say(Expires, "The previous roster EXPIRED %s before this one is issued: clients have refused since.", days(now.Issued.Sub(old.Expires.Time)))
 	}
 	s.people(old, now)
 	s.threshold(old, now)
 	s.online(old.OnlineKeys, now.OnlineKeys)
 	s.revoked(old, now)
 	if now.SnapshotLifetime != old.SnapshotLifetime {
-		word := "becomes shorter"
+		class, word := Routine, "becomes shorter"
 		if now.SnapshotLifetime > old.SnapshotLifetime {
-			word = "becomes longer, which LOWERS SECURITY"
+			class, word = Lowers, "becomes longer, which LOWERS SECURITY"
 		}
-		s.say("The longest life of a snapshot %s: %s, before %s.", word, seconds(now.SnapshotLifetime), seconds(old.SnapshotLifetime))
+		s.say(class, "The longest life of a snapshot %s: %s, before %s.", word, seconds(now.SnapshotLifetime), seconds(old.SnapshotLifetime))
 	}
 	if now.SnapshotFloor != old.SnapshotFloor {
-		s.say("The snapshot floor CHANGES from %d to %d: clients forget what only the online keys vouched for.", old.SnapshotFloor, now.SnapshotFloor)
+		s.say(Changes, "The snapshot floor CHANGES from %d to %d: clients forget what only the online keys vouched for.", old.SnapshotFloor, now.SnapshotFloor)
 	}
 }
 
@@ -179,22 +190,22 @@ func (s *sentences) people(old, now roster.Root) {
 		is := find(now.Keyholders, k.Name)
 		switch {
 		case is == nil:
-			s.say("REMOVES keyholder %q: %s.", k.Name, keyholder(k))
+			s.say(Removes, "REMOVES keyholder %q: %s.", k.Name, keyholder(k))
 		case is.Key.ID() != k.Key.ID():
-			s.say("REPLACES the key of keyholder %q: %s, in place of %s.", k.Name, keyholder(*is), k.Key)
+			s.say(keyClass(Replaces, *is), "REPLACES the key of keyholder %q: %s, in place of %s.", k.Name, keyholder(*is), k.Key)
 		case is.Attestation != k.Attestation:
-			s.say("CHANGES the attestation of keyholder %q: %s.", k.Name, keyholder(*is))
+			s.say(keyClass(Changes, *is), "CHANGES the attestation of keyholder %q: %s.", k.Name, keyholder(*is))
 		default:
 			same = append(same, strconv.Quote(k.Name))
 		}
 	}
 	for _, k := range now.Keyholders {
 		if find(old.Keyholders, k.Name) == nil {
-			s.say("ADDS keyholder %q: %s.", k.Name, keyholder(k))
+			s.say(keyClass(Adds, k), "ADDS keyholder %q: %s.", k.Name, keyholder(k))
 		}
 	}
 	if len(same) > 0 {
-		s.say("Keyholders as before: %s.", strings.Join(same, ", "))
+		s.say(Routine, "Keyholders as before: %s.", strings.Join(same, ", "))
 	}
 }
 
@@ -202,14 +213,14 @@ func (s *sentences) threshold(old, now roster.Root) {
 	n, m := len(now.Keyholders), now.Threshold
 	switch {
 	case m < old.Threshold:
-		s.say("The threshold goes from %d to %d (of %d), which LOWERS SECURITY: %s.", old.Threshold, m, n, people(m))
+		s.say(Lowers, "The threshold goes from %d to %d (of %d), which LOWERS SECURITY: %s.", old.Threshold, m, n, people(m))
 	case m > old.Threshold:
-		s.say("The threshold goes from %d to %d (of %d).", old.Threshold, m, n)
+		s.say(Changes, "The threshold goes from %d to %d (of %d).", old.Threshold, m, n)
 	default:
-		s.say("The threshold stays %d (of %d).", m, n)
+		s.say(Routine, "The threshold stays %d (of %d).", m, n)
 	}
 	if n < len(old.Keyholders) {
-		s.say("There are FEWER KEYHOLDERS: %d, before %d; %d may be lost before the root is.", n, len(old.Keyholders), n-m)
+		s.say(Lowers, "There are FEWER KEYHOLDERS: %d, before %d; %d may be lost before the root is.", n, len(old.Keyholders), n-m)
 	}
 }
 
@@ -231,29 +242,33 @@ func (s *sentences) online(old, now []roster.OnlineKey) {
 		is := find(now, k)
 		switch {
 		case is == nil:
-			s.say("REMOVES online %s key %s.", k.Role, k.Key)
+			s.say(Removes, "REMOVES online %s key %s.", k.Role, k.Key)
 		case is.Role != k.Role:
-			s.say("CHANGES THE ROLE of online key %s from %s to %s.", k.Key, k.Role, is.Role)
+			s.say(Changes, "CHANGES THE ROLE of online key %s from %s to %s.", k.Key, k.Role, is.Role)
 		case !is.NotBefore.Equal(k.NotBefore.Time) || !is.Expires.Equal(k.Expires.Time):
-			s.say("Online %s key %s now counts from %s until %s, before from %s until %s.", k.Role, k.Key, is.NotBefore, is.Expires, k.NotBefore, k.Expires)
+			class := Routine
+			if is.Expires.Before(k.Expires.Time) {
+				class = Expires
+			}
+			s.say(class, "Online %s key %s now counts from %s until %s, before from %s until %s.", k.Role, k.Key, is.NotBefore, is.Expires, k.NotBefore, k.Expires)
 		default:
-			s.say("Online %s key %s stays, until %s.", k.Role, k.Key, k.Expires)
+			s.say(Routine, "Online %s key %s stays, until %s.", k.Role, k.Key, k.Expires)
 		}
 	}
 	for _, k := range now {
 		if find(old, k) == nil {
-			s.say("ADDS online %s key %s, which counts from %s until %s.", k.Role, k.Key, k.NotBefore, k.Expires)
+			s.say(Adds, "ADDS online %s key %s, which counts from %s until %s.", k.Role, k.Key, k.NotBefore, k.Expires)
 		}
 	}
 }
 
 func (s *sentences) revoked(old, now roster.Root) {
 	if len(now.Revoked) < len(old.Revoked) {
-		s.say("FORGETS revoked keys, which no client will accept: %d, before %d.", len(now.Revoked), len(old.Revoked))
+		s.say(Lowers, "FORGETS revoked keys, which no client will accept: %d, before %d.", len(now.Revoked), len(old.Revoked))
 		return
 	}
 	for _, k := range now.Revoked[len(old.Revoked):] {
-		s.say("REVOKES key %s (%s) for good, since %s: %q.", k.Key, was(old, k.Key), k.At, k.Reason)
+		s.say(Revokes, "REVOKES key %s (%s) for good, since %s: %q.", k.Key, was(old, k.Key), k.At, k.Reason)
 	}
 }
 
@@ -275,28 +290,28 @@ func was(old roster.Root, key roster.Key) string {
 func (s *sentences) anchor(previous *roster.Root, next roster.Root, a *Anchor) {
 	switch {
 	case previous == nil && next.Version == 1:
-		s.say("The anchor is the empty map (%s): no package's maintainers are established yet.", next.Anchor)
+		s.say(Routine, "The anchor is the empty map (%s): no package's maintainers are established yet.", next.Anchor)
 		return
 	case previous != nil && next.Anchor == previous.Anchor && a == nil:
-		s.say("The anchor is KEPT as it was (%s).", next.Anchor)
+		s.say(Routine, "The anchor is KEPT as it was (%s).", next.Anchor)
 		return
 	case a == nil:
-		s.say("The anchor is the map with root %s; what changes in it stands in the ceremony's record.", next.Anchor)
+		s.say(Changes, "The anchor is the map with root %s; what changes in it stands in the ceremony's record.", next.Anchor)
 		return
 	}
-	s.say("The anchor is recomputed: %d names (map %s).", a.Size, a.Map)
-	s.say("Anchor: %d new, %d changed by their maintainers, %d with more releases or another status, %d OVERRIDES.", a.New, a.Succeeded, a.Extended, len(a.Overrides))
+	s.say(Routine, "The anchor is recomputed: %d names (map %s).", a.Size, a.Map)
+	s.say(Routine, "Anchor: %d new, %d changed by their maintainers, %d with more releases or another status, %d OVERRIDES.", a.New, a.Succeeded, a.Extended, len(a.Overrides))
 	for _, n := range a.Overrides {
-		s.say("OVERRIDES the maintainers of %s: %s.", n.Package, n.Why)
+		s.say(Overrides, "OVERRIDES the maintainers of %s: %s.", n.Package, n.Why)
 	}
 	for _, n := range a.Refused {
-		s.say("REFUSED in the anchor, its former state stays: %s: %s.", n.Package, n.Why)
+		s.say(Withholds, "REFUSED in the anchor, its former state stays: %s: %s.", n.Package, n.Why)
 	}
 	for _, n := range a.Missing {
-		s.say("MISSING from the map, its former state stays: %s.", n.Package)
+		s.say(Withholds, "MISSING from the map, its former state stays: %s.", n.Package)
 	}
 	for _, n := range a.Postponed {
-		s.say("Postponed to the next anchor: %s.", n.Package)
+		s.say(Routine, "Postponed to the next anchor: %s.", n.Package)
 	}
 }
 
@@ -306,7 +321,8 @@ func Digest(d digest.Digest) []string {
 	return append(lines, strings.Split(strings.TrimSpace(words.Format(d[:])), "\n")...)
 }
 
-// SwitchedOff says that a check has no say in a ceremony.
+// SwitchedOff says that a check has no say in a ceremony. The sentence is of the
+// class [CheckOff].
 func SwitchedOff(check, by, why string) string {
 	return fmt.Sprintf("CHECK %s IS SWITCHED OFF, approved by %q: %q.", check, by, why)
 }

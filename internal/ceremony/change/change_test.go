@@ -3,6 +3,8 @@ package change
 import (
 	"flag"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,34 +93,96 @@ var anchored = Anchor{Map: digest.Sum([]byte("map")), Size: 1300, New: 1204, Suc
 // TestSentences compares the sentences with those in testdata, which people
 // have read. They are what is heard before anybody signs.
 func TestSentences(t *testing.T) {
+	for name, got := range scenes() {
+		golden(t, name, Texts(got))
+		golden(t, name+".summary", Summary(got))
+	}
 	first := genesis()
-	for name, got := range map[string][]string{
-		"genesis":    Of(nil, genesis(), nil),
-		"alone":      Of(nil, everything(), nil),
-		"quiet":      Of(&first, quiet(), nil),
-		"everything": Of(&first, everything(), &anchored),
-		"stricter":   Of(&first, stricter(), nil),
-		"shorter":    Of(&first, shorter(), nil),
-		"forgetful":  Of(ptr(everything()), func() roster.Root { r := everything(); r.Version, r.Revoked = 3, r.Revoked[:1]; return r }(), nil),
-	} {
-		file := "testdata/" + name + ".txt"
-		text := strings.Join(got, "\n") + "\n"
-		if *update {
-			if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(file)
-		if err != nil {
+	if got := Of(&first, everything(), &anchored); !slices.Equal(got, Texts(scenes()["everything"])) {
+		t.Errorf("the lines are\n%s", strings.Join(got, "\n"))
+	}
+}
+
+// scenes are the changes that people have read.
+func scenes() map[string][]Sentence {
+	first, last := genesis(), everything()
+	forgetful := everything()
+	forgetful.Version, forgetful.Revoked = 3, forgetful.Revoked[:1]
+	sealed := []SealedKey{{roster.RoleCountersign, first.OnlineKeys[0].Key, 1, "in advance"}}
+	return map[string][]Sentence{
+		"genesis":    Between(nil, genesis(), nil),
+		"alone":      Between(nil, everything(), nil),
+		"quiet":      Between(&first, quiet(), nil),
+		"everything": Between(&first, everything(), &anchored),
+		"stricter":   Between(&first, stricter(), nil),
+		"shorter":    Between(&first, shorter(), nil),
+		"forgetful":  Between(&last, forgetful, nil),
+		"opening":    Opening(first, sealed, "a theft", start),
+		"destroying": Destruction(first, sealed, "a newer roster"),
+		"abandoning": Abandonment(2, first.Anchor, 3, "a wrong name"),
+	}
+}
+
+func golden(t *testing.T, name string, got []string) {
+	t.Helper()
+	file := "testdata/" + name + ".txt"
+	text := strings.Join(got, "\n") + "\n"
+	if *update {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if text != string(want) {
-			t.Errorf("%s: sentences are\n%swant\n%s", name, text, want)
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text != string(want) {
+		t.Errorf("%s is\n%swant\n%s", name, text, want)
+	}
+}
+
+// TestCapitals: whatever a sentence says in capitals deserves a second look by
+// its class too, but for words that only say that nothing changes.
+func TestCapitals(t *testing.T) {
+	capitals := regexp.MustCompile(`\b(?:ADDS|[A-Z]{5,})\b`)
+	for name, all := range scenes() {
+		for i, s := range all {
+			word := capitals.FindString(s.Text)
+			counted := strings.HasPrefix(s.Text, "Anchor: ") // each has a sentence of its own
+			if word != "" && !s.Risky() && !counted {
+				t.Errorf("%s, line %d: %q has %s, and is %s", name, i+1, s.Text, word, s.Class)
+			}
 		}
 	}
 }
 
-func ptr(r roster.Root) *roster.Root { return &r }
+// TestRisks: the record has the number of each sentence that deserves a second
+// look, once, and no others.
+func TestRisks(t *testing.T) {
+	all := scenes()["everything"]
+	seen := make(map[int]Class)
+	for c, at := range Risks(all) {
+		for _, n := range at {
+			if seen[n] != "" {
+				t.Errorf("line %d stands twice", n)
+			}
+			seen[n] = c
+		}
+	}
+	for i, s := range all {
+		if want := s.Class; want == Routine && seen[i+1] != "" || want != Routine && seen[i+1] != want {
+			t.Errorf("line %d is noted as %q, want %s", i+1, seen[i+1], want)
+		}
+	}
+	for _, c := range []Class{Overrides, Lowers, Unattested, Revokes, Removes, Replaces, Adds, Expires, Changes, Withholds} {
+		if len(Risks(all)[c]) == 0 {
+			t.Errorf("nothing is %s where everything changes", c)
+		}
+	}
+	if got := Summary([]Sentence{{Routine, "one"}, {Routine, "two"}}); !slices.Equal(got, []string{"2 sentences. All are routine."}) {
+		t.Errorf("summary is %q", got)
+	}
+}
 
 // TestOneLineEach: no sentence can pass for two.
 func TestOneLineEach(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/rootward/rootward/internal/ceremony"
+	"github.com/rootward/rootward/internal/ceremony/change"
 	"github.com/rootward/rootward/roster"
 	"github.com/rootward/rootward/roster/digest"
 )
@@ -27,11 +28,11 @@ func (r *run) reviewAct(ctx context.Context) error {
 	if err := r.load(ctx); err != nil {
 		return err
 	}
-	sentences := r.kase.Sentences()
-	if err := r.note(eventShown, map[string]any{"sentences": sentences}); err != nil {
+	sentences := r.kase.Change()
+	if err := r.note(eventShown, map[string]any{"sentences": change.Texts(sentences), "risks": change.Risks(sentences)}); err != nil {
 		return err
 	}
-	if err := r.show(items(Item, sentences)...); err != nil {
+	if err := r.show(sentenceLines(sentences)...); err != nil {
 		return err
 	}
 	_, err := r.ask("This is the last step before it is done. Type go if everyone agrees", oneOf("go"))

@@ -127,15 +127,24 @@ func render(l Line) []string {
 		return wrap("SAY      ", `"`+text+`"`)
 	case Compare:
 		return wrap("COMPARE  ", text)
-	case Item:
-		return wrap("- ", text)
-	case Warning:
-		return wrap("!! ", text)
+	case Item, Warning:
+		return wrap(bullet(l), text)
 	}
 	if strings.HasPrefix(text, "  ") || text == "" {
 		return []string{text} // laid out already
 	}
 	return wrap("", text)
+}
+
+// bullet is what stands before an item or a warning.
+func bullet(l Line) string {
+	switch mark := (map[Kind]string{Item: "   ", Warning: "!! "})[l.Kind]; {
+	case l.Number > 0:
+		return fmt.Sprintf("%s%2d. ", mark, l.Number)
+	case l.Kind == Warning:
+		return mark
+	}
+	return "- "
 }
 
 // clean makes text from outside harmless to print.

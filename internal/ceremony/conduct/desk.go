@@ -23,6 +23,8 @@ type Line struct {
 	Kind Kind
 	Text string
 	Keep bool // on the same page as the line before
+	// Number is that of an item in its list, or 0; a Warning may be such an item.
+	Number int
 }
 
 // A Screen is what stands before the people when a step begins, or goes on.

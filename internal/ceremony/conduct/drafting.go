@@ -118,10 +118,31 @@ func (r *run) reopen(ctx context.Context) error {
 	return err
 }
 
+// sentenceLines are sentences with their numbers, after how many of them deserve
+// a second look. Those are marked.
+func sentenceLines(all []change.Sentence) []Line {
+	var lines []Line
+	for i, text := range change.Summary(all) {
+		lines = append(lines, Line{Kind: Plain, Text: text})
+		if i > 0 {
+			lines[i] = Line{Kind: Warning, Text: text, Keep: true}
+		}
+	}
+	lines = append(lines, Line{Kind: Plain, Text: ""})
+	for i, s := range all {
+		kind := Item
+		if s.Risky() {
+			kind = Warning
+		}
+		lines = append(lines, Line{Kind: kind, Text: s.Text, Number: i + 1})
+	}
+	return lines
+}
+
 // changes are the sentences, and the digest to compare.
 func (r *run) changes() []Line {
 	d := r.session.Draft
-	lines := items(Item, d.Sentences())
+	lines := sentenceLines(d.Change())
 	lines = append(lines, Line{Kind: Plain, Text: ""}, Line{Kind: Plain, Text: "The digest of the draft:"})
 	return append(lines, spelt(d.Roster.Digest())...)
 }
@@ -136,7 +157,7 @@ func (r *run) review(ctx context.Context) error {
 		return err
 	}
 	d := r.session.Draft
-	err := r.note(eventShown, map[string]any{"sentences": d.Sentences(), "digest": d.Roster.Digest().String(), "words": change.Digest(d.Roster.Digest())[1:]})
+	err := r.note(eventShown, map[string]any{"sentences": d.Sentences(), "risks": change.Risks(d.Change()), "digest": d.Roster.Digest().String(), "words": change.Digest(d.Roster.Digest())[1:]})
 	if err != nil {
 		return err
 	}
