@@ -161,7 +161,7 @@ func (t *sitting) answer(question, before string) (typed string, secret bool, er
 	for _, a := range []struct{ in, answer string }{
 		{"Press Enter", ""}, {"Is there another record", "none"}, {"Clock ", time.Now().UTC().Format("2006-01-02 15:04")},
 		{"type exception", "exception"}, {"Type yes", "yes"}, {"Type go if", "go"}, {"Type copied", "copied"},
-		{"Type seal", "seal"}, {"type agree", "agree"}, {"Type combine", "combine"},
+		{"Type seal", "seal"}, {"type agree", "agree"}, {"Type combine", "combine"}, {"Type the path of a new file", "none"},
 	} {
 		if strings.Contains(question, a.in) {
 			return a.answer, false, nil

@@ -95,11 +95,17 @@ func (w *world) may(people ...string) {
 // snapshot, over the map of an index that they have filled.
 func (w *world) snapshot(pair int, version uint64, fill func(*rostertest.Index)) mirror {
 	w.t.Helper()
+	_, r := w.last()
+	return w.snapshotUnder(r.Version, pair, version, fill)
+}
+
+// snapshotUnder is the same while no client can tell what the newest roster is.
+func (w *world) snapshotUnder(root uint64, pair int, version uint64, fill func(*rostertest.Index)) mirror {
+	w.t.Helper()
 	x := rostertest.New(w.t)
 	x.Repository, x.Countersign, x.Now = repository, online(roster.RoleCountersign, pair), w.now
 	fill(x)
-	_, r := w.last()
-	c := roster.SnapshotContent{Repository: repository, Version: version, Issued: roster.At(w.now), Expires: roster.At(w.now.Add(day / 2)), Roster: r.Version, Map: x.Map()}
+	c := roster.SnapshotContent{Repository: repository, Version: version, Issued: roster.At(w.now), Expires: roster.At(w.now.Add(day / 2)), Roster: root, Map: x.Map()}
 	doc, err := c.Format()
 	must(w.t, err)
 	m := mirror{forged: make(map[string][]byte)}

@@ -239,7 +239,7 @@ func (r *room) Ask(prompt string) (string, error) {
 	for _, a := range []struct{ begins, answer string }{
 		{"Is there another record", "none"}, {"Clock ", r.now.Format("2006-01-02 15:04")}, {"Type yes", "yes"}, {"This is the last step", "go"},
 		{"Type copied", "copied"}, {"Type seal", "seal"}, {"Type combine", "combine"}, {"Press Enter", ""}, {"TAKE CARD", "out"},
-		{"Heidi (witness): type agree", "agree"}, {"Ivan (witness): type agree", "agree"}, {"Type destroyed", "destroyed"},
+		{"Type the path of a new file", "none"}, {"Heidi (witness): type agree", "agree"}, {"Ivan (witness): type agree", "agree"}, {"Type destroyed", "destroyed"},
 	} {
 		if strings.HasPrefix(prompt, a.begins) {
 			return a.answer, nil

@@ -108,6 +108,23 @@ func TestOnlineTheft(t *testing.T) {
 	refused(t, err, roster.LayerSnapshot, "")
 }
 
+// TestOnlineTheftOfAll: the standby pair may have leaked too. All four keys are
+// opened and revoked, and a pair that is new takes over; until then nothing counts.
+func TestOnlineTheftOfAll(t *testing.T) {
+	w := founded(t)
+	h := w.hold(holding{acts: "open-revocations", values: values{"envelope": "out-2/sealed", "reason": "all of it may have leaked"}})
+	h.hears(t, "NO ")
+	must(t, os.CopyFS(w.path("www", "revocations"), os.DirFS(filepath.Join(h.out, "revocations"))))
+	w.refuse(mirror{}, roster.LayerSnapshot, "revoked")
+	w.refuse(w.snapshotUnder(2, 2, 900, claimed), roster.LayerSnapshot, "revoked")
+
+	h = w.hold(holding{acts: "online-theft", values: join(w.rotation(), values{"floor": "1000", "theft-reason": "stolen", "theft-at": roster.At(w.now).String()})})
+	w.use(3)
+	w.adopt(h)
+	w.follow(3)
+	w.refuse(w.snapshot(2, 2000, claimed), roster.LayerSnapshot, "")
+}
+
 // recover holds the ceremony after a theft.
 func (w *world) recover(stolen mirror) {
 	w.t.Helper()

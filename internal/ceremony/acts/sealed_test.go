@@ -9,6 +9,20 @@ import (
 	"github.com/rootward/rootward/roster"
 )
 
+// revocations are those of a pair of online keys that a ceremony sealed, where
+// they would be published.
+func (w *world) revocations(out string, pair int) map[string][]byte {
+	w.t.Helper()
+	all := make(map[string][]byte)
+	for _, role := range []roster.Role{roster.RoleCountersign, roster.RoleSnapshot} {
+		path := roster.RevocationPath(online(role, pair).Key.ID())
+		for _, p := range []string{path, roster.SignaturePath(path)} {
+			all[p] = w.read(out, "sealed", p)
+		}
+	}
+	return all
+}
+
 // TestDestroy: what a newer roster supersedes is destroyed, and can then not be
 // opened; what is newest is not destroyed, and can.
 func TestDestroy(t *testing.T) {
@@ -16,6 +30,7 @@ func TestDestroy(t *testing.T) {
 	until := roster.At(w.now.AddDate(1, 0, 0)).String()
 	w.adopt(w.hold(holding{acts: "renewal", values: join(w.issued(), values{"expires": until, "online-until": until, "standby-until": roster.At(begin.AddDate(2, 0, 0)).String()})}))
 	w.follow(3)
+	w.refuse(mirror{forged: w.revocations("out-2", 1)}, roster.LayerSnapshot, "revoked") // why a former set is destroyed
 	destroying := func(envelope string) holding {
 		return holding{acts: "destroy-revocations", values: values{"envelope": envelope, "reason": "roster 3 is public"}}
 	}
