@@ -43,22 +43,33 @@ func (r *run) combine(ctx context.Context) error {
 
 // complete asks what to do while signatures are missing.
 func (r *run) complete() error {
-	waiting, err := r.waiting()
-	if err != nil || len(waiting) == 0 {
+	if err := r.finishBringing(); err != nil {
 		return err
 	}
-	names := make([]string, len(waiting))
-	for i, s := range waiting {
-		names[i] = s.Holder
+	for {
+		waiting, err := r.waiting()
+		if err != nil || len(waiting) == 0 {
+			return err
+		}
+		names := make([]string, len(waiting))
+		for i, s := range waiting {
+			names[i] = s.Holder
+		}
+		missing := strings.Join(names, ", ")
+		if err := r.show(Line{Kind: Warning, Text: "NOT SIGNED YET BY: " + missing + "."},
+			Line{Kind: Plain, Text: "If their signatures are here as a file, type brought."},
+			Line{Kind: Plain, Text: "If they are to come, type stop: the ceremony goes on when they are here, with this command."},
+			Line{Kind: Plain, Text: "If the roster can do without them, the program will see: type combine."}); err != nil {
+			return err
+		}
+		answer, err := r.ask("Type combine to go on without "+missing+", brought if signatures are here, or stop to wait for them", oneOf("combine", answerBrought))
+		if err != nil || answer == "combine" {
+			return err
+		}
+		if err := r.bring(); err != nil {
+			return err
+		}
 	}
-	missing := strings.Join(names, ", ")
-	if err := r.show(Line{Kind: Warning, Text: "NOT SIGNED YET BY: " + missing + "."},
-		Line{Kind: Plain, Text: "If their signatures are to come, type stop: the ceremony goes on when they are here, with ceremony bundle collect and then this command again."},
-		Line{Kind: Plain, Text: "If the roster can do without them, the program will see: type combine."}); err != nil {
-		return err
-	}
-	_, err = r.ask("Type combine to go on without "+missing+", or stop to wait for them", oneOf("combine"))
-	return err
 }
 
 // short turns the refusal of too few signatures into a stop at this step: the

@@ -15,7 +15,12 @@
 // the way on from a card that does not work is another card first, a signature
 // made elsewhere, or stop.
 //
+// Whoever is not in the room signs elsewhere: the run writes the draft to a file,
+// and takes the signatures in from another (package bundle), in this sitting or
+// in a later one.
+//
 // Entries of the transcript: "step" is the id of the step; the events are begun,
-// asked, refused answer, exception, shown, done, elsewhere and stopped, those
+// asked, refused answer, exception, shown, done, elsewhere, collecting and
+// stopped, those
 // that package ceremony writes, and at the end sealed.
 package conduct

@@ -100,7 +100,6 @@ type run struct {
 	record  *ceremony.Record
 	kase    *ceremony.Case    // until there is a draft
 	session *ceremony.Session // once there is a draft
-	away    map[string]bool   // steps of those who sign elsewhere, in this sitting
 	program digest.Digest     // that is running, once the machine was looked at
 	outcome Outcome
 }
@@ -112,7 +111,7 @@ type run struct {
 // [*transcript.ClockError] if the clock reads a time before the record's last
 // entry; and a [*ceremony.UnwrittenError] if the record cannot be written.
 func Run(ctx context.Context, cfg Config) (*Outcome, error) {
-	r := &run{Config: cfg, away: make(map[string]bool)}
+	r := &run{Config: cfg}
 	if err := r.read(); err != nil {
 		return nil, err
 	}

@@ -14,12 +14,16 @@ const (
 	answerReady     = "ready"
 	answerLater     = "later"
 	answerElsewhere = "elsewhere"
+	answerBrought   = "brought"
 )
 
 // signAll holds the keyholders' steps, in the order in which people are ready,
 // until each is done or put off to elsewhere. It ends at the last of them.
 func (r *run) signAll(ctx context.Context) error {
 	if err := r.reopen(ctx); err != nil {
+		return err
+	}
+	if err := r.finishBringing(); err != nil {
 		return err
 	}
 	first, last := r.at, r.at
@@ -34,6 +38,10 @@ func (r *run) signAll(ctx context.Context) error {
 	}
 	for len(queue) > 0 {
 		r.at = queue[0]
+		if r.done(r.step().ID) { // by signatures that were brought since
+			queue = queue[1:]
+			continue
+		}
 		next, err := r.signer(ctx, len(queue) > 1)
 		if err != nil {
 			return err
@@ -83,8 +91,14 @@ func (r *run) signer(ctx context.Context, others bool) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		if answer == answerBrought {
+			if err := r.bring(); err != nil || r.done(s.ID) {
+				return "", err
+			}
+			continue
+		}
 		if answer != answerReady {
-			return answer, r.putOff(answer)
+			return answer, r.putOff(ctx, answer)
 		}
 		err = r.turn(ctx, turn)
 		if err == nil {
@@ -116,22 +130,26 @@ func (r *run) showTurn(todo []ceremony.Document) error {
 // ready asks whether the card can sign now.
 func (r *run) ready(others bool) (string, error) {
 	s := r.step()
-	allowed := []string{answerReady, answerElsewhere}
-	words := "ready when card %d is in a reader, and no other; elsewhere if %s signs elsewhere"
+	allowed, later := []string{answerReady, answerElsewhere, answerBrought}, ""
 	if others {
-		allowed = []string{answerReady, answerLater, answerElsewhere}
-		words = "ready when card %d is in a reader, and no other; later for another card first; elsewhere if %s signs elsewhere"
+		allowed, later = append(allowed, answerLater), "later for another card first; "
 	}
-	return r.ask(fmt.Sprintf(s.Holder+": type "+words, s.Card, s.Holder), oneOf(allowed...))
+	return r.ask(fmt.Sprintf("%s: type ready when card %d is in a reader, and no other; %selsewhere if %s signs elsewhere; brought if signatures from there are here as a file",
+		s.Holder, s.Card, later, s.Holder), oneOf(allowed...))
 }
 
 // putOff records that a keyholder does not sign now.
-func (r *run) putOff(answer string) error {
+func (r *run) putOff(ctx context.Context, answer string) error {
 	s := r.step()
 	if answer == answerElsewhere {
-		r.away[s.ID] = true
-		r.Desk.Say(fmt.Sprintf("%s signs elsewhere. When the others have signed, type stop; give %s the draft (ceremony bundle make), bring the signatures back (ceremony bundle collect), and start this command again.", s.Holder, s.Holder))
-		return r.note(eventElsewhere, map[string]any{"holder": s.Holder, "card": s.Card})
+		if err := r.note(eventElsewhere, map[string]any{"holder": s.Holder, "card": s.Card}); err != nil {
+			return err
+		}
+		if err := r.handOut(ctx); err != nil {
+			return err
+		}
+		r.Desk.Say(fmt.Sprintf("%s signs elsewhere. The signatures come back as a file, now or another day: type brought then, here or before the signatures are put together. Whoever waits for them types stop, and starts this command again.", s.Holder))
+		return nil
 	}
 	r.Desk.Say(fmt.Sprintf("Another card first; %s comes again after it.", s.Holder))
 	return nil

@@ -367,7 +367,8 @@ func (h *hall) usual(prompt string) string {
 		return "ready"
 	}
 	for begin, answer := range map[string]string{"Is there another record": "none", "Clock ": h.now.Format("2006-01-02 15:04"),
-		"Type yes": "yes", "This is the last step": "go", "Type copied": "copied", "Type seal": "seal", "Type combine": "combine"} {
+		"Type yes": "yes", "This is the last step": "go", "Type copied": "copied", "Type seal": "seal", "Type combine": "combine",
+		"Type the path of a new file": "none"} {
 		if strings.HasPrefix(prompt, begin) {
 			return answer
 		}
