@@ -243,8 +243,12 @@ func (s *stage) returning() []step {
 	steps := []step{
 		at("common.md part D", "administrator", "carry the output to the signer", "carry-out", nil),
 		at("online-theft.md 4.1", "operator", "adopt it", "command", func() error {
-			if _, err := s.signers[2].Operate("adopt", s.ceremony(3, "published", "publish")); err != nil {
+			said, err := s.signers[2].Operate("adopt", s.ceremony(3, "published", "publish"))
+			if err != nil {
 				return err
+			}
+			if !strings.Contains(said, fresh) {
+				return fmt.Errorf("the signer does not say that it dropped %s, which no anchor holds", fresh)
 			}
 			return s.snapshot(2)
 		}),

@@ -108,6 +108,10 @@ func (s *stage) firstRelease() error {
 	return s.accepts("olga", s.web)
 }
 
+// fresh is a name that Erin claims after the anchor was made. What only the stolen
+// keys vouched for falls with them, this too: she claims it anew.
+const fresh = "freshproject"
+
 // secondRelease is Erin's, who joined after the anchor was made: it is for the
 // online key to countersign what leads from there.
 func (s *stage) secondRelease() error {
@@ -117,6 +121,9 @@ func (s *stage) secondRelease() error {
 	}
 	if err := s.list("list-2.json", []string{"--state", s.state("dora"), "--url", s.web, "list", "new", "--package", project,
 		"--maintainer", "Dora=" + dora.file, "--maintainer", "Erin=" + erin.file}, dora, erin); err != nil {
+		return err
+	}
+	if err := s.list("list-fresh.json", []string{"list", "new", "--repository", repository, "--package", fresh, "--maintainer", "Erin=" + erin.file, "--inherit", "none"}, erin); err != nil {
 		return err
 	}
 	if err := s.release("1.1", erin); err != nil {

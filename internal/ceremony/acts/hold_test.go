@@ -17,6 +17,7 @@ import (
 	"github.com/rootward/rootward/internal/ceremony"
 	"github.com/rootward/rootward/internal/ceremony/conduct"
 	"github.com/rootward/rootward/internal/ceremony/plan"
+	"github.com/rootward/rootward/internal/words"
 	"github.com/rootward/rootward/roster"
 	"github.com/rootward/rootward/roster/digest"
 )
@@ -182,6 +183,7 @@ type room struct {
 	reader *reader
 	said   strings.Builder
 	asked  []string
+	heard  digest.Digest // of the draft, by telephone; zero where the screen is read
 }
 
 func (r *room) Say(line string) { r.said.WriteString(line + "\n") }
@@ -250,6 +252,9 @@ func (r *room) Ask(prompt string) (string, error) {
 
 // word reads a word of the draft's digest from the screen.
 func (r *room) word(n string) string {
+	if i, err := strconv.Atoi(n); err == nil && !r.heard.IsZero() {
+		return words.Words(r.heard[:])[i-1]
+	}
 	all := r.said.String()
 	all = all[strings.LastIndex(all, "The digest of the draft:"):]
 	m := regexp.MustCompile(`(?m)(?:^| ) *` + n + ` ([a-zA-Z]+)`).FindStringSubmatch(all)
