@@ -27,8 +27,8 @@ func Parse(s string) (Digest, error) {
 		return Digest{}, fmt.Errorf("digest has %d characters; want %d lower-case hex digits", len(s), 2*Size)
 	}
 	for i := range d {
-		hi, lo := nibble(s[2*i]), nibble(s[2*i+1])
-		if hi > 15 || lo > 15 {
+		hi, lo := nibble[s[2*i]], nibble[s[2*i+1]]
+		if hi|lo > 15 {
 			return Digest{}, fmt.Errorf("digest %q: character %d is not a lower-case hex digit", s, badAt(s))
 		}
 		d[i] = hi<<4 | lo
@@ -67,22 +67,23 @@ func (d *Digest) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// nibble returns the value of a lower-case hex digit, or 255.
-func nibble(c byte) byte {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0'
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10
+// nibble has the value of each lower-case hex digit, and 255 for every other
+// byte.
+var nibble = func() (table [256]byte) {
+	for c := range table {
+		table[c] = 255
 	}
-	return 255
-}
+	for value, c := range "0123456789abcdef" {
+		table[c] = byte(value)
+	}
+	return table
+}()
 
 // badAt returns the place, counted from 1, of the first byte of s that is no
 // lower-case hex digit.
 func badAt(s string) int {
 	for i := range len(s) {
-		if nibble(s[i]) > 15 {
+		if nibble[s[i]] > 15 {
 			return i + 1
 		}
 	}

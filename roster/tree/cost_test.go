@@ -15,7 +15,7 @@ import (
 )
 
 // realLeaves makes leaves as an index has them: each with a name of its own in
-// memory, two in three unsigned.
+// memory, half of them unsigned.
 func realLeaves(n int) []Leaf {
 	leaves := testLeaves(n)
 	for i := range leaves {
@@ -83,4 +83,31 @@ func timed(do func()) time.Duration {
 	began := processorTime()
 	do()
 	return processorTime() - began
+}
+
+// BenchmarkParseLeaf reads the lines of a map, half of them of unsigned packages. x-sha
+// is its time of processor against SHA-256 over the same lines.
+func BenchmarkParseLeaf(b *testing.B) {
+	var lines []string
+	for _, l := range realLeaves(10_000) {
+		lines = append(lines, l.String())
+	}
+	var parse, hash time.Duration
+	b.ReportAllocs()
+	for b.Loop() {
+		hash += timed(func() {
+			for _, l := range lines {
+				digest.Sum([]byte(l))
+			}
+		})
+		parse += timed(func() {
+			for _, l := range lines {
+				if _, err := ParseLeaf(l); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	b.ReportMetric(parse.Seconds()/hash.Seconds(), "x-sha")
+	b.ReportMetric(float64(parse.Nanoseconds())/float64(b.N)/float64(len(lines)), "ns/leaf")
 }
