@@ -1,6 +1,7 @@
 package acts
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/rootward/rootward/internal/ceremony"
@@ -34,6 +35,10 @@ func TestCardLost(t *testing.T) {
 func TestCardCompromised(t *testing.T) {
 	w := founded(t)
 	stolen := w.key(serials["Alice"])
+	w.refuse(w.next(func(r *roster.Root) { // not even the roster that revokes it counts it
+		r.Keyholders = slices.DeleteFunc(r.Keyholders, func(k roster.Keyholder) bool { return k.Name == "Alice" })
+		r.Revoked = []roster.RevokedKey{{Key: stolen, Reason: "stolen", At: r.Issued}}
+	}, serials["Alice"], serials["Bob"]), roster.LayerRoster, "quorum of roster version 2")
 	h := w.hold(holding{acts: "card-compromised", values: join(w.issued(), person("replaced", "Alice again"),
 		values{"compromised-key": stolen.ID().String(), "compromised-reason": "the card was stolen", "compromised-at": roster.At(w.now).String()}),
 		edit: without(w, "Alice")})

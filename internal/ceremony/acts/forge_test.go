@@ -3,6 +3,7 @@ package acts
 import (
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/rootward/rootward/client"
@@ -70,10 +71,21 @@ func cardsOf(people []string) []uint32 {
 }
 
 // mayNot wants the people's cards to be too few, or the wrong ones, for the next
-// roster: whoever meets it refuses.
+// roster, which they would make their own: whoever meets it refuses.
 func (w *world) mayNot(people ...string) {
 	w.t.Helper()
-	w.refuse(w.next(nil, cardsOf(people)...), roster.LayerRoster, "quorum")
+	_, last := w.last()
+	w.refuse(w.next(func(r *roster.Root) {
+		r.Keyholders = nil
+		for _, name := range people {
+			k := w.key(serials[name])
+			if slices.ContainsFunc(r.Revoked, func(o roster.RevokedKey) bool { return o.Key.ID() == k.ID() }) {
+				continue // no roster can list it
+			}
+			r.Keyholders = append(r.Keyholders, roster.Keyholder{Name: name, Key: k, Attestation: roster.NoAttestation})
+		}
+		r.Threshold = len(r.Keyholders)
+	}, cardsOf(people)...), roster.LayerRoster, fmt.Sprintf("quorum of roster version %d not met", last.Version))
 }
 
 // may wants the people's cards to be enough for the next roster.
