@@ -59,7 +59,7 @@ func (d *Draft) Change() []change.Sentence {
 func notices(texts []string) []change.Sentence {
 	all := make([]change.Sentence, len(texts))
 	for i, t := range texts {
-		all[i] = change.Sentence{Class: change.CheckOff, Text: t}
+		all[i] = change.Sentence{Text: t, Classes: []change.Class{change.CheckOff}}
 	}
 	return all
 }

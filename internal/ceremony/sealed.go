@@ -166,7 +166,7 @@ func (c *Case) Change() []change.Sentence {
 		lines = append(lines, change.Opening(c.Chain.Last().Root(), keys, p.Sealed.Reason, c.At)...)
 	case p.Does(plan.DestroyRevocations):
 		if c.Sealed.Begun {
-			return append(lines, change.Sentence{Class: change.Destroys, Text: "The destruction of the sealed revocations was BEGUN and is to be finished."})
+			return append(lines, change.Sentence{Text: "The destruction of the sealed revocations was BEGUN and is to be finished.", Classes: []change.Class{change.Destroys}})
 		}
 		var keys []change.SealedKey
 		for _, r := range c.Sealed.Revocations {

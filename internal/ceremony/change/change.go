@@ -90,35 +90,29 @@ func Between(previous *roster.Root, next roster.Root, anchor *Anchor) []Sentence
 // whole describes a roster by itself.
 func (s *sentences) whole(r roster.Root) {
 	if r.Version == 1 {
-		s.say(Begins, "This is the FIRST root roster of %s: whoever trusts its digest trusts all that follows.", r.Repository)
+		s.warn(Begins, "This is the FIRST root roster of %s: whoever trusts its digest trusts all that follows.", r.Repository)
 	} else {
-		s.say(Routine, "This is root roster %d of %s. It follows the roster with digest %s.", r.Version, r.Repository, r.Previous)
+		s.say("This is root roster %d of %s. It follows the roster with digest %s.", r.Version, r.Repository, r.Previous)
 	}
-	s.say(Routine, "It is issued %s and expires %s (%s).", r.Issued, r.Expires, days(r.Expires.Sub(r.Issued.Time)))
-	s.say(Routine, "%d of its %d keyholders can make the next roster, or revoke an online key.", r.Threshold, len(r.Keyholders))
+	s.say("It is issued %s and expires %s (%s).", r.Issued, r.Expires, days(r.Expires.Sub(r.Issued.Time)))
+	s.say("%d of its %d keyholders can make the next roster, or revoke an online key.", r.Threshold, len(r.Keyholders))
 	for _, k := range r.Keyholders {
-		s.say(keyClass(Routine, k), "Keyholder %q: %s.", k.Name, keyholder(k))
+		s.say("Keyholder %q: %s.", k.Name, keyholder(k))
+		s.also(Unattested, unattested(k))
 	}
 	for _, k := range r.OnlineKeys {
-		s.say(Routine, "Online %s key %s counts from %s until %s.", k.Role, k.Key, k.NotBefore, k.Expires)
+		s.say("Online %s key %s counts from %s until %s.", k.Role, k.Key, k.NotBefore, k.Expires)
 	}
-	s.say(Routine, "A snapshot lives at most %s, and none below version %d counts.", seconds(r.SnapshotLifetime), r.SnapshotFloor)
+	s.say("A snapshot lives at most %s, and none below version %d counts.", seconds(r.SnapshotLifetime), r.SnapshotFloor)
 	for _, k := range r.Revoked {
-		s.say(Routine, "Key %s is revoked since %s: %q.", k.Key, k.At, k.Reason)
+		s.say("Key %s is revoked since %s: %q.", k.Key, k.At, k.Reason)
 	}
 }
 
-// keyClass is c, or graver where the keyholder's card gives no attestation. That
-// a keyholder leaves who had none lowers nothing.
-func keyClass(c Class, k roster.Keyholder) Class {
-	if k.Attestation == roster.NoAttestation {
-		return Unattested
-	}
-	return c
-}
+func unattested(k roster.Keyholder) bool { return k.Attestation == roster.NoAttestation }
 
 func keyholder(k roster.Keyholder) string {
-	if k.Attestation == roster.NoAttestation {
+	if unattested(k) {
 		return fmt.Sprintf("key %s, on a card that gives NO ATTESTATION", k.Key)
 	}
 	return fmt.Sprintf("key %s, card's attestation %s", k.Key, k.Attestation)
@@ -146,35 +140,36 @@ func seconds(n uint64) string {
 
 // follows describes the difference between two rosters.
 func (s *sentences) follows(old, now roster.Root) {
-	s.say(Routine, "Root roster %d of %s follows roster %d.", now.Version, now.Repository, old.Version)
+	s.say("Root roster %d of %s follows roster %d.", now.Version, now.Repository, old.Version)
 	if now.Repository != old.Repository {
-		s.say(Changes, "The previous roster is of ANOTHER REPOSITORY: %s.", old.Repository)
+		s.warn(Changes, "The previous roster is of ANOTHER REPOSITORY: %s.", old.Repository)
 	}
-	s.say(Routine, "It is issued %s.", now.Issued)
+	s.say("It is issued %s.", now.Issued)
 	switch d := now.Expires.Sub(old.Expires.Time); {
 	case d > 0:
-		s.say(Routine, "It expires %s, %s later than the previous one.", now.Expires, days(d))
+		s.say("It expires %s, %s later than the previous one.", now.Expires, days(d))
 	case d < 0:
-		s.say(Expires, "It expires %s, %s EARLIER than the previous one.", now.Expires, days(-d))
+		s.warn(Expires, "It expires %s, %s EARLIER than the previous one.", now.Expires, days(-d))
 	default:
-		s.say(Routine, "It expires %s, as the previous one does.", now.Expires)
+		s.say("It expires %s, as the previous one does.", now.Expires)
 	}
 	if !now.Issued.Before(old.Expires.Time) {
-		s.say(Expires, "The previous roster EXPIRED %s before this one is issued: clients have refused since.", days(now.Issued.Sub(old.Expires.Time)))
+		s.warn(Expires, "The previous roster EXPIRED %s before this one is issued: clients have refused since.", days(now.Issued.Sub(old.Expires.Time)))
 	}
 	s.people(old, now)
 	s.threshold(old, now)
 	s.online(old.OnlineKeys, now.OnlineKeys)
 	s.revoked(old, now)
 	if now.SnapshotLifetime != old.SnapshotLifetime {
-		class, word := Routine, "becomes shorter"
-		if now.SnapshotLifetime > old.SnapshotLifetime {
-			class, word = Lowers, "becomes longer, which LOWERS SECURITY"
+		word, longer := "becomes shorter", now.SnapshotLifetime > old.SnapshotLifetime
+		if longer {
+			word = "becomes longer, which LOWERS SECURITY"
 		}
-		s.say(class, "The longest life of a snapshot %s: %s, before %s.", word, seconds(now.SnapshotLifetime), seconds(old.SnapshotLifetime))
+		s.say("The longest life of a snapshot %s: %s, before %s.", word, seconds(now.SnapshotLifetime), seconds(old.SnapshotLifetime))
+		s.also(Lowers, longer)
 	}
 	if now.SnapshotFloor != old.SnapshotFloor {
-		s.say(Changes, "The snapshot floor CHANGES from %d to %d: clients forget what only the online keys vouched for.", old.SnapshotFloor, now.SnapshotFloor)
+		s.warn(Changes, "The snapshot floor CHANGES from %d to %d: clients forget what only the online keys vouched for.", old.SnapshotFloor, now.SnapshotFloor)
 	}
 }
 
@@ -190,22 +185,25 @@ func (s *sentences) people(old, now roster.Root) {
 		is := find(now.Keyholders, k.Name)
 		switch {
 		case is == nil:
-			s.say(Removes, "REMOVES keyholder %q: %s.", k.Name, keyholder(k))
+			s.warn(Removes, "REMOVES keyholder %q: %s.", k.Name, keyholder(k))
 		case is.Key.ID() != k.Key.ID():
-			s.say(keyClass(Replaces, *is), "REPLACES the key of keyholder %q: %s, in place of %s.", k.Name, keyholder(*is), k.Key)
+			s.warn(Replaces, "REPLACES the key of keyholder %q: %s, in place of %s.", k.Name, keyholder(*is), k.Key)
+			s.also(Unattested, unattested(*is))
 		case is.Attestation != k.Attestation:
-			s.say(keyClass(Changes, *is), "CHANGES the attestation of keyholder %q: %s.", k.Name, keyholder(*is))
+			s.warn(Changes, "CHANGES the attestation of keyholder %q: %s.", k.Name, keyholder(*is))
+			s.also(Unattested, unattested(*is))
 		default:
 			same = append(same, strconv.Quote(k.Name))
 		}
 	}
 	for _, k := range now.Keyholders {
 		if find(old.Keyholders, k.Name) == nil {
-			s.say(keyClass(Adds, k), "ADDS keyholder %q: %s.", k.Name, keyholder(k))
+			s.warn(Adds, "ADDS keyholder %q: %s.", k.Name, keyholder(k))
+			s.also(Unattested, unattested(k))
 		}
 	}
 	if len(same) > 0 {
-		s.say(Routine, "Keyholders as before: %s.", strings.Join(same, ", "))
+		s.say("Keyholders as before: %s.", strings.Join(same, ", "))
 	}
 }
 
@@ -213,14 +211,14 @@ func (s *sentences) threshold(old, now roster.Root) {
 	n, m := len(now.Keyholders), now.Threshold
 	switch {
 	case m < old.Threshold:
-		s.say(Lowers, "The threshold goes from %d to %d (of %d), which LOWERS SECURITY: %s.", old.Threshold, m, n, people(m))
+		s.warn(Lowers, "The threshold goes from %d to %d (of %d), which LOWERS SECURITY: %s.", old.Threshold, m, n, people(m))
 	case m > old.Threshold:
-		s.say(Changes, "The threshold goes from %d to %d (of %d).", old.Threshold, m, n)
+		s.warn(Changes, "The threshold goes from %d to %d (of %d).", old.Threshold, m, n)
 	default:
-		s.say(Routine, "The threshold stays %d (of %d).", m, n)
+		s.say("The threshold stays %d (of %d).", m, n)
 	}
 	if n < len(old.Keyholders) {
-		s.say(Lowers, "There are FEWER KEYHOLDERS: %d, before %d; %d may be lost before the root is.", n, len(old.Keyholders), n-m)
+		s.warn(Lowers, "There are FEWER KEYHOLDERS: %d, before %d; %d may be lost before the root is.", n, len(old.Keyholders), n-m)
 	}
 }
 
@@ -242,33 +240,30 @@ func (s *sentences) online(old, now []roster.OnlineKey) {
 		is := find(now, k)
 		switch {
 		case is == nil:
-			s.say(Removes, "REMOVES online %s key %s.", k.Role, k.Key)
+			s.warn(Removes, "REMOVES online %s key %s.", k.Role, k.Key)
 		case is.Role != k.Role:
-			s.say(Changes, "CHANGES THE ROLE of online key %s from %s to %s.", k.Key, k.Role, is.Role)
+			s.warn(Changes, "CHANGES THE ROLE of online key %s from %s to %s.", k.Key, k.Role, is.Role)
 		case !is.NotBefore.Equal(k.NotBefore.Time) || !is.Expires.Equal(k.Expires.Time):
-			class := Routine
-			if is.Expires.Before(k.Expires.Time) {
-				class = Expires
-			}
-			s.say(class, "Online %s key %s now counts from %s until %s, before from %s until %s.", k.Role, k.Key, is.NotBefore, is.Expires, k.NotBefore, k.Expires)
+			s.say("Online %s key %s now counts from %s until %s, before from %s until %s.", k.Role, k.Key, is.NotBefore, is.Expires, k.NotBefore, k.Expires)
+			s.also(Expires, is.Expires.Before(k.Expires.Time))
 		default:
-			s.say(Routine, "Online %s key %s stays, until %s.", k.Role, k.Key, k.Expires)
+			s.say("Online %s key %s stays, until %s.", k.Role, k.Key, k.Expires)
 		}
 	}
 	for _, k := range now {
 		if find(old, k) == nil {
-			s.say(Adds, "ADDS online %s key %s, which counts from %s until %s.", k.Role, k.Key, k.NotBefore, k.Expires)
+			s.warn(Adds, "ADDS online %s key %s, which counts from %s until %s.", k.Role, k.Key, k.NotBefore, k.Expires)
 		}
 	}
 }
 
 func (s *sentences) revoked(old, now roster.Root) {
 	if len(now.Revoked) < len(old.Revoked) {
-		s.say(Lowers, "FORGETS revoked keys, which no client will accept: %d, before %d.", len(now.Revoked), len(old.Revoked))
+		s.warn(Lowers, "FORGETS revoked keys, which no client will accept: %d, before %d.", len(now.Revoked), len(old.Revoked))
 		return
 	}
 	for _, k := range now.Revoked[len(old.Revoked):] {
-		s.say(Revokes, "REVOKES key %s (%s) for good, since %s: %q.", k.Key, was(old, k.Key), k.At, k.Reason)
+		s.warn(Revokes, "REVOKES key %s (%s) for good, since %s: %q.", k.Key, was(old, k.Key), k.At, k.Reason)
 	}
 }
 
@@ -290,28 +285,28 @@ func was(old roster.Root, key roster.Key) string {
 func (s *sentences) anchor(previous *roster.Root, next roster.Root, a *Anchor) {
 	switch {
 	case previous == nil && next.Version == 1:
-		s.say(Routine, "The anchor is the empty map (%s): no package's maintainers are established yet.", next.Anchor)
+		s.say("The anchor is the empty map (%s): no package's maintainers are established yet.", next.Anchor)
 		return
 	case previous != nil && next.Anchor == previous.Anchor && a == nil:
-		s.say(Routine, "The anchor is KEPT as it was (%s).", next.Anchor)
+		s.say("The anchor is KEPT as it was (%s).", next.Anchor)
 		return
 	case a == nil:
-		s.say(Changes, "The anchor is the map with root %s; what changes in it stands in the ceremony's record.", next.Anchor)
+		s.warn(Changes, "The anchor is the map with root %s; what changes in it stands in the ceremony's record.", next.Anchor)
 		return
 	}
-	s.say(Routine, "The anchor is recomputed: %d names (map %s).", a.Size, a.Map)
-	s.say(Routine, "Anchor: %d new, %d changed by their maintainers, %d with more releases or another status, %d OVERRIDES.", a.New, a.Succeeded, a.Extended, len(a.Overrides))
+	s.say("The anchor is recomputed: %d names (map %s).", a.Size, a.Map)
+	s.say("Anchor: %d new, %d changed by their maintainers, %d with more releases or another status, %d OVERRIDES.", a.New, a.Succeeded, a.Extended, len(a.Overrides))
 	for _, n := range a.Overrides {
-		s.say(Overrides, "OVERRIDES the maintainers of %s: %s.", n.Package, n.Why)
+		s.warn(Overrides, "OVERRIDES the maintainers of %s: %s.", n.Package, n.Why)
 	}
 	for _, n := range a.Refused {
-		s.say(Withholds, "REFUSED in the anchor, its former state stays: %s: %s.", n.Package, n.Why)
+		s.warn(Withholds, "REFUSED in the anchor, its former state stays: %s: %s.", n.Package, n.Why)
 	}
 	for _, n := range a.Missing {
-		s.say(Withholds, "MISSING from the map, its former state stays: %s.", n.Package)
+		s.warn(Withholds, "MISSING from the map, its former state stays: %s.", n.Package)
 	}
 	for _, n := range a.Postponed {
-		s.say(Routine, "Postponed to the next anchor: %s.", n.Package)
+		s.say("Postponed to the next anchor: %s.", n.Package)
 	}
 }
 

@@ -20,9 +20,9 @@ type SealedKey struct {
 // newest roster: what clients will refuse, and what is left to them at the time.
 func Opening(newest roster.Root, keys []SealedKey, why string, at time.Time) []Sentence {
 	var s sentences
-	s.say(Routine, "Sealed revocations of %s are opened, under root roster %d: %q.", newest.Repository, newest.Version, why)
+	s.say("Sealed revocations of %s are opened, under root roster %d: %q.", newest.Repository, newest.Version, why)
 	for _, k := range keys {
-		s.say(Revokes, "REVOKES online %s key %s for good, by the revocation that roster %d's keyholders signed in advance: %q.", k.Role, k.Key, k.Roster, k.Reason)
+		s.warn(Revokes, "REVOKES online %s key %s for good, by the revocation that roster %d's keyholders signed in advance: %q.", k.Role, k.Key, k.Roster, k.Reason)
 	}
 	for _, role := range []roster.Role{roster.RoleCountersign, roster.RoleSnapshot} {
 		left := slices.DeleteFunc(slices.Clone(newest.OnlineKeys), func(o roster.OnlineKey) bool {
@@ -30,13 +30,13 @@ func Opening(newest roster.Root, keys []SealedKey, why string, at time.Time) []S
 				slices.ContainsFunc(keys, func(k SealedKey) bool { return k.Key.Material() == o.Key.Material() })
 		})
 		for _, o := range left {
-			s.say(Routine, "Online %s key %s still counts, until %s.", role, o.Key, o.Expires)
+			s.say("Online %s key %s still counts, until %s.", role, o.Key, o.Expires)
 		}
 		if len(left) == 0 {
-			s.say(Expires, "NO %s KEY IS LEFT that counts now: %s", role, without[role])
+			s.warn(Expires, "NO %s KEY IS LEFT that counts now: %s", role, without[role])
 		}
 	}
-	s.say(Routine, "Once the files are public, clients refuse these keys for ever. There is no way back.")
+	s.say("Once the files are public, clients refuse these keys for ever. There is no way back.")
 	return s
 }
 
@@ -49,11 +49,11 @@ var without = map[roster.Role]string{
 // Destruction gives the sentences for destroying a superseded set of revocations.
 func Destruction(newest roster.Root, keys []SealedKey, why string) []Sentence {
 	var s sentences
-	s.say(Routine, "Sealed revocations of %s are destroyed: root roster %d is public. The reason is: %q.", newest.Repository, newest.Version, why)
+	s.say("Sealed revocations of %s are destroyed: root roster %d is public. The reason is: %q.", newest.Repository, newest.Version, why)
 	for _, k := range keys {
-		s.say(Destroys, "DESTROYS the revocation of online %s key %s, sealed under roster %d.", k.Role, k.Key, k.Roster)
+		s.warn(Destroys, "DESTROYS the revocation of online %s key %s, sealed under roster %d.", k.Role, k.Key, k.Roster)
 		if slices.ContainsFunc(newest.OnlineKeys, func(o roster.OnlineKey) bool { return o.Key.Material() == k.Key.Material() }) {
-			s.say(Routine, "That key still counts under roster %d, which has a sealed revocation of its own.", newest.Version)
+			s.say("That key still counts under roster %d, which has a sealed revocation of its own.", newest.Version)
 		}
 	}
 	return s
@@ -63,9 +63,9 @@ func Destruction(newest roster.Root, keys []SealedKey, why string) []Sentence {
 // were asked for.
 func Abandonment(version uint64, draft digest.Digest, signed int, reason string) []Sentence {
 	var s sentences
-	s.say(Destroys, "DESTROYS the draft of root roster %d with digest %s.", version, draft)
-	s.say(Destroys, "DESTROYS %d signatures that cards were asked for: with enough of them the draft is a roster.", signed)
-	s.say(Routine, "The reason is: %q.", reason)
-	s.say(Routine, "Copies outside the record are for the people to destroy.")
+	s.warn(Destroys, "DESTROYS the draft of root roster %d with digest %s.", version, draft)
+	s.warn(Destroys, "DESTROYS %d signatures that cards were asked for: with enough of them the draft is a roster.", signed)
+	s.say("The reason is: %q.", reason)
+	s.say("Copies outside the record are for the people to destroy.")
 	return s
 }

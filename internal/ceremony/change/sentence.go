@@ -9,8 +9,7 @@ import (
 // record beside the sentence; people know it by the words in capitals.
 type Class string
 
-// The classes, the gravest first. Of two that apply, a sentence has the graver
-// one.
+// The classes, the gravest first.
 const (
 	Overrides  Class = "OVERRIDES"       // the root itself puts maintainers in the place of others
 	Lowers     Class = "LOWERS SECURITY" // fewer people, or less, than before stand between a thief and the index
@@ -25,20 +24,20 @@ const (
 	Withholds  Class = "WITHHOLDS"       // a name keeps its former state in the anchor
 	Destroys   Class = "DESTROYS"        // what cannot be had back
 	Begins     Class = "BEGINS"          // the first roster: nothing vouches for it but people
-	Routine    Class = "ROUTINE"         // as before, or as people expect
 )
 
 // classes are those that deserve a second look, the gravest first.
 var classes = []Class{Overrides, Lowers, CheckOff, Unattested, Revokes, Removes, Replaces, Adds, Expires, Changes, Withholds, Destroys, Begins}
 
-// A Sentence is one line, and what it does.
+// A Sentence is one line, and what it does: nothing but what people expect, if it
+// has no class.
 type Sentence struct {
-	Class Class
-	Text  string
+	Text    string
+	Classes []Class
 }
 
 // Risky reports whether the sentence deserves a second look.
-func (s Sentence) Risky() bool { return s.Class != Routine }
+func (s Sentence) Risky() bool { return len(s.Classes) > 0 }
 
 // Texts gives the lines.
 func Texts(all []Sentence) []string {
@@ -50,12 +49,12 @@ func Texts(all []Sentence) []string {
 }
 
 // Risks says, for the record, which sentences deserve a second look: their
-// numbers, counted from 1, by class. All others are routine.
+// numbers, counted from 1, by class.
 func Risks(all []Sentence) map[Class][]int {
 	risks := make(map[Class][]int)
 	for i, s := range all {
-		if s.Risky() {
-			risks[s.Class] = append(risks[s.Class], i+1)
+		for _, c := range s.Classes {
+			risks[c] = append(risks[c], i+1)
 		}
 	}
 	return risks
@@ -65,28 +64,45 @@ func Risks(all []Sentence) map[Class][]int {
 // look, and which: a line for each class that there is, the gravest first.
 // Sentences are counted from 1.
 func Summary(all []Sentence) []string {
-	var lines []string
-	risks, n := Risks(all), 0
+	n := 0
+	for _, s := range all {
+		if s.Risky() {
+			n++
+		}
+	}
+	if n == 0 {
+		return []string{fmt.Sprintf("%d sentences. All are routine.", len(all))}
+	}
+	lines, risks := []string{fmt.Sprintf("%d sentences. To be looked at twice: %d.", len(all), n)}, Risks(all)
 	for _, c := range classes {
 		at := risks[c]
 		if len(at) == 0 {
 			continue
 		}
-		n += len(at)
 		word := "line"
 		if len(at) > 1 {
 			word = "lines"
 		}
 		lines = append(lines, fmt.Sprintf("%s: %d, %s %s.", c, len(at), word, strings.Join(strings.Fields(strings.Trim(fmt.Sprint(at), "[]")), ", ")))
 	}
-	if n == 0 {
-		return []string{fmt.Sprintf("%d sentences. All are routine.", len(all))}
-	}
-	return append([]string{fmt.Sprintf("%d sentences. To be looked at twice: %d.", len(all), n)}, lines...)
+	return lines
 }
 
 type sentences []Sentence
 
-func (s *sentences) say(c Class, format string, args ...any) {
-	*s = append(*s, Sentence{c, fmt.Sprintf(format, args...)})
+// say adds a sentence that deserves no second look.
+func (s *sentences) say(format string, args ...any) {
+	*s = append(*s, Sentence{Text: fmt.Sprintf(format, args...)})
+}
+
+// warn adds one that does.
+func (s *sentences) warn(c Class, format string, args ...any) {
+	*s = append(*s, Sentence{Text: fmt.Sprintf(format, args...), Classes: []Class{c}})
+}
+
+// also gives the last sentence one more class, if it is so.
+func (s *sentences) also(c Class, is bool) {
+	if last := &(*s)[len(*s)-1]; is {
+		last.Classes = append(last.Classes, c)
+	}
 }

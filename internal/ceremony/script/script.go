@@ -168,7 +168,7 @@ func (s scripting) looking() []Step {
 func (s scripting) drafting() []Step {
 	review := []string{"I read the sentences one by one. Say stop if one surprises you."}
 	if len(s.plan.SwitchedOff) > 0 {
-		review = append(review, fmt.Sprintf("%d checks are switched off in this plan; the screen names them.", len(s.plan.SwitchedOff)))
+		review = append(review, fmt.Sprintf("Checks that this plan switches off: %d. The screen names them.", len(s.plan.SwitchedOff)))
 	}
 	return []Step{
 		s.checks(),
