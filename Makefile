@@ -15,11 +15,17 @@ CGO = CGO_ENABLED=$${CGO_ENABLED:-$$(pkg-config --exists libpcsclite 2>/dev/null
 # Timings and limits that go test needs: PC/SC and Vault tests take a minute.
 TESTFLAGS ?= -timeout 15m
 
-.PHONY: demo test check programs fmt vet static shell race tidy docs vulnerabilities airgap conformance compromise-table bench fuzz sample mutants killpoints reproducible clean setup-demo setup-test setup-check
+.PHONY: demo drill test check programs fmt vet static shell race tidy docs vulnerabilities airgap conformance compromise-table bench fuzz sample mutants killpoints reproducible clean setup-demo setup-test setup-check
 
 demo: setup-demo
 	@$(MAKE) --no-print-directory programs vault
 	@$(BIN)/demo
+
+# The worst day: theft of the online signer, from "we think that it leaked" until
+# every client follows. Prints minutes and human steps; leaves build/drill.
+drill: setup-demo
+	@$(MAKE) --no-print-directory programs vault
+	@$(BIN)/drill
 
 # Tests that lack a part are skipped and say which; under CI=true they fail.
 test: setup-test
@@ -35,7 +41,7 @@ setup-demo setup-test setup-check: setup-%:
 # The programs, and those that only the demo and the tests use.
 programs:
 	@mkdir -p $(BIN)
-	$(CGO) $(GO) build -trimpath -o $(BIN)/ ./cmd/online-signer ./cmd/roster ./cmd/ceremony ./tools/vcard ./tools/demo
+	$(CGO) $(GO) build -trimpath -o $(BIN)/ ./cmd/online-signer ./cmd/roster ./cmd/ceremony ./tools/vcard ./tools/demo ./tools/drill
 
 # Where the server cannot be built, the parts that need one are skipped.
 .PHONY: vault
