@@ -282,7 +282,7 @@ func TestChange(t *testing.T) {
 	refusedWith(t, Change(h, hsm.PIN), "PIN refused, 2 tries left")
 	desk.types = []string{"141421", "141421", "141421"}
 	refusedWith(t, Change(h, hsm.PIN), "the new PIN is the current one")
-	desk.types = []string{"141421", "777777"}
+	desk.types = []string{"141421", "777777", "777777", "777777"}
 	refusedWith(t, Change(h, hsm.PIN), "one digit repeated")
 	wantEvents(t, h.events(t), "PIN changed", "PUK changed", "not done: PIN changed")
 }

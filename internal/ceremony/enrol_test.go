@@ -91,6 +91,18 @@ func TestEnrol(t *testing.T) {
 	refusedWith(t, err, "exists already")
 }
 
+// TestNewSecretsAreAskedForAgain: a slip ends nothing, for what is typed next
+// would be shown by a shell.
+func TestNewSecretsAreAskedForAgain(t *testing.T) {
+	card := &softCard{t: t, maker: newMaker(t), serial: 77, tries: 3}
+	e := enrolling(t, card)
+	desk := &typist{types: []string{"123456", "271828", "271829", "271828", "271828", "31415926", "31415927", "31415926", "31415926"}}
+	e.Desk = desk
+	if _, err := Enrol(e); err != nil || card.pin != "271828" || len(desk.types) != 0 {
+		t.Errorf("after slips: %v, the card's PIN is %q, %d answers are left", err, card.pin, len(desk.types))
+	}
+}
+
 // TestEnrolRefusesBefore lists what is refused while the card is as it was.
 func TestEnrolRefusesBefore(t *testing.T) {
 	m := newMaker(t)
@@ -106,15 +118,15 @@ func TestEnrolRefusesBefore(t *testing.T) {
 			return "holds a key or a certificate already"
 		},
 		"a PIN typed in two ways": func(e *Enrolling, _ *softCard) string {
-			e.Desk = &typist{types: []string{"271828", "271829"}}
+			e.Desk = &typist{types: []string{"271828", "271829", "271828", "271829", "271828", "271829"}}
 			return "not typed the same twice"
 		},
 		"a PUK that is not as on the paper": func(e *Enrolling, _ *softCard) string {
-			e.Desk = &typist{types: []string{"271828", "271828", "31415926", "31415927"}}
+			e.Desk = &typist{types: []string{"271828", "271828", "31415926", "31415927", "31415926", "", "31415926", "31415962"}}
 			return "the new PUK was not typed the same twice"
 		},
 		"a weak PIN": func(e *Enrolling, _ *softCard) string {
-			e.Desk = &typist{types: []string{"345678"}}
+			e.Desk = &typist{types: []string{"345678", "345678", "345678"}}
 			return "new PIN refused: its digits count up or down"
 		},
 	} {

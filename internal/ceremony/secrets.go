@@ -42,23 +42,42 @@ func (e *Enrolling) typed() (s Secrets, err error) {
 	return s, err
 }
 
-// typedTwice asks for a new PIN or PUK, and once more for the same.
+// typings is how often a new PIN or PUK may be typed before the step is refused.
+const typings = 3
+
+// typedTwice asks for a new PIN or PUK, and once more for the same. A slip is
+// asked about again at once: whoever goes on typing after a refusal would type
+// the secret at a shell, which shows it and keeps it.
 func typedTwice(desk Desk, secret hsm.Secret, prompt, again string) (string, error) {
+	for left := typings; ; {
+		value, refused, err := typedOnce(desk, secret, prompt, again)
+		if err != nil || refused == nil {
+			return value, err
+		}
+		if left--; left == 0 {
+			return "", refused
+		}
+		desk.Say(fmt.Sprintf("Not taken: %v. Type it anew.", refused))
+	}
+}
+
+// typedOnce has a new PIN or PUK typed twice; refused says why it is not taken.
+func typedOnce(desk Desk, secret hsm.Secret, prompt, again string) (value string, refused, err error) {
 	first, err := desk.Secret(prompt)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if err := hsm.CheckDigits(secret, first); err != nil {
-		return "", Judge(err)
+		return "", Judge(err), nil
 	}
 	second, err := desk.Secret(again)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if !same(first, second) {
-		return "", refuse("the new %s was not typed the same twice; the card is as it was", secret).do("repeat the step")
+		return "", refuse("the new %s was not typed the same twice; the card is as it was", secret).do("repeat the step"), nil
 	}
-	return first, nil
+	return first, nil, nil
 }
 
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
