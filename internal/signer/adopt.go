@@ -77,7 +77,7 @@ func (s *Service) Adopt(ctx context.Context, dir fs.FS) (Adoption, error) {
 		if err := a.anchor(ctx, c, leaves); err != nil {
 			return err
 		}
-		return c.recountersign(newest, s.counting(newest, s.revoked()))
+		return c.recountersign(s.counting(newest, s.revoked()))
 	})
 	if err != nil {
 		return Adoption{}, err

@@ -69,18 +69,25 @@ func (s *Service) onePass(ctx context.Context, at time.Time, force bool) error {
 	return err
 }
 
-// publishWithKeys finishes the last snapshot, brings leaves up to date, and
-// makes the next snapshot.
+// publishWithKeys finishes the last snapshot, renews countersignatures, brings
+// leaves up to date, and makes the next snapshot.
 func (s *Service) publishWithKeys(ctx context.Context, r *roster.Roster, at time.Time, force bool) error {
 	if err := s.finishSnapshot(ctx, r, at); err != nil {
 		return err
 	}
-	trouble := s.settleAll(ctx, r, at)
 	var away *AwayError
+	trouble := s.renew(ctx, r, at)
+	if !errors.As(trouble, &away) {
+		trouble = errors.Join(trouble, s.settleAll(ctx, r, at))
+	}
 	if errors.As(trouble, &away) { // and would be for the snapshot, after another wait
 		return trouble
 	}
-	return errors.Join(trouble, s.newSnapshot(ctx, r, at, force))
+	counts, err := s.lastSnapshotCounts(ctx, r, at)
+	if err != nil {
+		return errors.Join(trouble, err)
+	}
+	return errors.Join(trouble, s.newSnapshot(ctx, r, at, force || !counts))
 }
 
 // What a pass may wait for.

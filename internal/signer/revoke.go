@@ -11,7 +11,6 @@ import (
 	"github.com/rootward/rootward/internal/signer/publish"
 	"github.com/rootward/rootward/internal/signer/store"
 	"github.com/rootward/rootward/roster"
-	"github.com/rootward/rootward/roster/digest"
 )
 
 // PublishRevocation checks the opened revocation of an online key and
@@ -38,7 +37,7 @@ func (s *Service) PublishRevocation(ctx context.Context, signed roster.Signed) (
 		if _, found, err := c.Load(tableRevoked, id); err != nil || found {
 			return err // the first is as good as any
 		}
-		return errors.Join(c.storeJSON(tableRevoked, id, signed), c.recountersign(r, s.counting(r, revoked)))
+		return errors.Join(c.storeJSON(tableRevoked, id, signed), c.recountersign(s.counting(r, revoked)))
 	})
 	if err != nil {
 		return nil, err
@@ -104,56 +103,4 @@ func (v view) opened(walk []*roster.Roster) ([]*roster.Revocation, error) {
 		all = append(all, rev)
 	}
 	return all, err
-}
-
-// counting returns the ids of the countersign keys of r that are not revoked.
-// Their windows are not looked at.
-func (s *Service) counting(r *roster.Roster, revoked roster.Revoked) map[string]bool {
-	ids := make(map[string]bool)
-	for _, k := range r.Root().OnlineKeys {
-		if k.Role == roster.RoleCountersign && !revoked.Has(k.Key.Material()) {
-			ids[k.Key.ID().String()] = true
-		}
-	}
-	return ids
-}
-
-// recountersign marks each package whose list needs a countersignature and
-// has none by a key that counts, so that the next pass renews it.
-func (c change) recountersign(r *roster.Roster, counting map[string]bool) error {
-	type needy struct {
-		name string
-		list digest.Digest
-	}
-	var packages []needy
-	err := c.Each(tablePackages, "", func(name string, raw []byte) error {
-		var rec packageRecord
-		if err := json.Unmarshal(raw, &rec); err != nil {
-			return fmt.Errorf("the store's record of %s is damaged: %w", name, err)
-		}
-		if rec.ListVersion > 0 {
-			packages = append(packages, needy{name, rec.List.Digest})
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, p := range packages {
-		anchor, _, err := c.anchored(p.name)
-		if err != nil {
-			return err
-		}
-		sig, _, err := loadJSON[countersigned](c.view, tableCounter, p.list.String())
-		if err != nil {
-			return err
-		}
-		if anchor.List == p.list || counting[sig.Key] {
-			continue
-		}
-		if err := c.w.Store(tableDirty, p.name, present); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -68,6 +68,9 @@ type Service struct {
 	maps  map[digest.Digest]bool // map files that are known to be published
 	shown map[string]bool        // revocations of online keys that are known to be published
 	told  map[string]string      // troubles that the log was told of, by what they concern
+	// renewed says which keys' countersignatures were found good when all
+	// packages were last gone through.
+	renewed string
 
 	mu      sync.RWMutex         // guards what follows
 	rosters []*roster.Roster     // adopted, oldest first
