@@ -17,7 +17,9 @@ func TestRenewal(t *testing.T) {
 	until := roster.At(w.now.AddDate(1, 0, 0)).String()
 	dates := holding{acts: "renewal", values: join(w.issued(), values{"expires": until, "online-until": until, "standby-until": roster.At(begin.AddDate(3, 0, 0)).String()})}
 	sly := dates
-	sly.edit = func(p string) string { return replace(t, p, `{name: "Alice", card: 1001, enrolment: enrolments/1001.json}`, line("Dave")) }
+	sly.edit = func(p string) string {
+		return replace(t, p, `{name: "Alice", card: 1001, enrolment: enrolments/1001.json}`, line("Dave"))
+	}
 	stopped(t, w.conduct(w.planned(sly), sly), "ACT-SCOPE")
 	dates.absent = []string{"Carol"}
 	h := w.hold(dates)
