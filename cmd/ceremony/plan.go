@@ -119,6 +119,7 @@ func (t *tool) planShow(c *cli.Context) error {
 func (t *tool) prospect(p ceremony.Prospect) {
 	t.results(p.Sentences)
 	if p.Draft != nil {
+		t.result("The digest of root roster %d, as this plan makes it; the plan's own is another:", p.Draft.Roster.Root().Version)
 		t.results(change.Digest(p.Draft.Roster.Digest()))
 	}
 }

@@ -145,7 +145,7 @@ func (r *run) clock(context.Context) error {
 				return err
 			}
 		}
-		if _, err := r.ask("The clocks do not agree. Set the one that is wrong, then type again", oneOf("again")); err != nil {
+		if _, err := r.ask("The clocks do not agree. Set the one that is wrong, then type the word again", oneOf("again")); err != nil {
 			return err
 		}
 	}
@@ -225,9 +225,9 @@ func (r *run) acceptMachine(worst airgap.Class, match bool, ids []string) (again
 	answer := ""
 	switch {
 	case !match || worst == airgap.Refused:
-		answer, err = r.ask("This machine, or this program, is NOT the one for this ceremony. Put it right and type again", oneOf("again"))
+		answer, err = r.ask("This machine, or this program, is NOT the one for this ceremony. Put it right, and type the word again", oneOf("again"))
 	case worst == airgap.Exception:
-		answer, err = r.ask("Put right what the lines with !! name, and type again; or, if all agree to go on as it is, type exception", oneOf("again", "exception"))
+		answer, err = r.ask("Put right what the lines with !! name, and type the word again; or, if all agree to go on as it is, type exception", oneOf("again", "exception"))
 	default:
 		_, err = r.ask("Type yes if the digests are the same and the machine is as it should be", oneOf("yes"))
 	}
