@@ -32,8 +32,10 @@ import (
 // packages are the trust core, which is pure, and then what uses it with disk and
 // network at hand; the tests beside each guard it.
 var (
-	pure     = []string{"threshold", "roster", "roster/tree", "roster/digest", "internal/pgp", "internal/handover", "internal/pypi"}
-	packages = slices.Concat(pure, []string{"client", "internal/signer", "internal/signer/publish", "internal/signer/store", "internal/signer/config", "internal/signer/api", "hsm"})
+	pure = []string{"threshold", "roster", "roster/tree", "roster/digest", "internal/pgp", "internal/handover", "internal/pypi",
+		"internal/ceremony/plan"}
+	packages = slices.Concat(pure, []string{"client", "internal/signer", "internal/signer/publish", "internal/signer/store", "internal/signer/config", "internal/signer/api", "hsm",
+		"internal/ceremony/conduct", "internal/ceremony/transcript", "internal/ceremony/bundle"})
 )
 
 const document = "docs/checks.md"

@@ -15,8 +15,8 @@ const (
 	Lowers     Class = "LOWERS SECURITY" // fewer people, or less, than before stand between a thief and the index
 	CheckOff   Class = "SWITCHED OFF"    // a check of the ceremony has no say
 	Unattested Class = "NO ATTESTATION"  // nothing but people's word says that the key is in a card
-	Removes    Class = "REMOVES"         // takes trust from a key
 	Revokes    Class = "REVOKES"         // takes trust from a key, for ever
+	Removes    Class = "REMOVES"         // takes trust from a key
 	Replaces   Class = "REPLACES"        // somebody's key by another
 	Adds       Class = "ADDS"            // trusts a key that was not trusted
 	Expires    Class = "EXPIRES"         // something ends sooner than people knew, or has ended

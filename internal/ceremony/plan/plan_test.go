@@ -56,6 +56,9 @@ func TestParse(t *testing.T) {
 		p.Roster.Issued.String() != "2026-11-23T12:00:00Z" || p.Previous.Pin.Digest == (digest.Digest{}) {
 		t.Errorf("plan is %+v", p)
 	}
+	if _, err := Parse([]byte(good + "# " + strings.Repeat("x", MaxPlan-len(good)-3) + "\n")); err != nil {
+		t.Errorf("a plan of %d bytes: %v", MaxPlan, err)
+	}
 	for _, fixed := range []string{AnchorEmpty, AnchorKeep} {
 		begin, end := strings.Index(good, "anchor:"), strings.Index(good, "revoke:")
 		p, err := Parse([]byte(good[:begin] + "anchor: " + fixed + "\n" + good[end:]))
@@ -130,6 +133,10 @@ func TestParseRefuses(t *testing.T) {
 		{good, good + "---\nacts: [genesis]\n", "a second document"},
 		{good, good + "minimum_firmware: 5.7\n", fmt.Sprintf(`line %d: firmware is "5.7"`, after)},
 		{good, good + "algorithms: [Ed25519]\n", `algorithms has "Ed25519"`},
+		{good, good + "policy: none\n", fmt.Sprintf("line %d: wanted keys and values", after)},
+		{"  file: online-keys.json\n", "  keep: [" + strings.Repeat("d", 64) + "]\n  sha256: " + strings.Repeat("b", 64) + "\n", "take sha256 with file only"},
+		{good[strings.Index(good, "anchor:"):strings.Index(good, "revoke:")], "anchor: none\n", `anchor is "none", wanted "empty", "keep" or kept_snapshot`},
+		{good, good + "# " + strings.Repeat("x", MaxPlan-len(good)-2) + "\n", fmt.Sprintf("%d bytes, wanted at most", MaxPlan+1)},
 		{good, good + "standby_keys: {file: standby.json}\n", "online_keys and standby_keys want file or keep"},
 		{"anchor:\n  kept", "anchor: none\nx:\n  kept", `unknown key "x"`},
 	} {
@@ -140,6 +147,9 @@ func TestParseRefuses(t *testing.T) {
 		p, err := Parse([]byte(b))
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "plan: ") {
 			t.Errorf("%q in place of %q gives %v, want %q", c.new, c.old, err, c.want)
+		}
+		if err != nil && (strings.Contains(err.Error(), "yaml") || strings.Contains(err.Error(), "unmarshal errors")) {
+			t.Errorf("%q: %v speaks of the library", c.new, err)
 		}
 		if p != nil {
 			t.Errorf("%q: a refused plan was returned", c.new)
