@@ -116,6 +116,11 @@ func (l *List) Frozen() bool { return len(l.content.Maintainers) == 0 }
 // Keys returns every key that the list names.
 func (l *List) Keys() []*pgp.PublicKey { return slices.Clone(l.keys) }
 
+// Names reports whether the list names the key, in whatever packet.
+func (l *List) Names(k *pgp.PublicKey) bool {
+	return slices.ContainsFunc(l.keys, func(other *pgp.PublicKey) bool { return other.Material() == k.Material() })
+}
+
 func (l *List) check() error {
 	c := &l.content
 	if err := CheckRepository(c.Repository); err != nil {

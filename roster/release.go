@@ -203,6 +203,13 @@ func fetchManifest(ctx context.Context, l Line, x *Index, fetch Fetch) (*Manifes
 		return nil, refuse(LayerManifest, path, "it is not the manifest that the index names").found("%s", got).want("%s", l.Digest).
 			do("it was changed on the way: try another mirror")
 	}
+	return x.openManifest(l, raw)
+}
+
+// openManifest checks that the bytes, whose digest is the line's, are the
+// manifest of the line's release.
+func (x *Index) openManifest(l Line, raw []byte) (*Manifest, error) {
+	path := ManifestPath(x.pkg, l.Digest)
 	m, err := ParseManifest(raw)
 	if err != nil {
 		return nil, refuse(LayerManifest, path, "the document is malformed (%v)", err).because(errUnauthorised)

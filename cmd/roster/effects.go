@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,64 +16,62 @@ import (
 // that it newly vouches for and those that it leaves out, releases that would
 // lose their authority, and keys that return.
 func (p program) sayEffects(c *cli.Context, s situation, next *roster.List) error {
-	for _, o := range s.offers {
-		before := s.before != nil && o.authorisedBy(s.before.List, s.revoked())
-		after := o.authorisedBy(next, s.revoked())
-		switch {
-		case !before && next.Inherits(o.Line):
-			p.say("warning", "newly inherits line %d (%s), which no maintainer list authorised before", o.Number, o.what)
-		case !before && after:
-			p.say("warning", "line %d (%s) counts again, by the signatures of keys that this list names", o.Number, o.what)
-		case before && !after:
-			p.say("warning", "line %d (%s) would lose its authority", o.Number, o.what)
-		case !before:
-			p.say("note", "leaves out line %d (%s), which no maintainer list authorised before; to vouch for it, add it to --inherit", o.Number, o.what)
-		}
+	e, err := s.effects(c.Context, next)
+	if err != nil {
+		return err
+	}
+	for _, l := range e.Lines {
+		p.sayLine(l)
 	}
 	if s.before == nil {
 		return nil
 	}
-	for _, k := range next.Keys() {
-		if s.revoked().Has(k.Material()) {
-			p.say("warning", "key %s is revoked (%s) and counts for nothing; leave it out", k, s.revoked()[k.Material()])
-		}
+	for _, k := range e.Revoked {
+		p.say("warning", "key %s is revoked (%s) and counts for nothing; leave it out", k, s.revoked()[k.Material()])
 	}
-	for _, k := range s.before.Keys() {
-		if !names(next, k) && !s.revoked().Has(k.Material()) {
-			p.say("note", "key %s leaves the list, and is not revoked: what it signed since the last anchor would fall with a revocation; if it may be stolen, revoke it as well", k)
-		}
+	for _, k := range e.Leaving {
+		p.say("note", "key %s leaves the list, and is not revoked: what it signed since the last anchor would fall with a revocation; if it may be stolen, revoke it as well", k)
 	}
-	return p.sayReturning(c, s, next)
-}
-
-// sayReturning names keys that an earlier list named and the list before does
-// not, with the releases that they would authorise again.
-func (p program) sayReturning(c *cli.Context, s situation, next *roster.List) error {
-	former, err := formerLists(c.Context, s.view, s.before.List)
-	if err != nil {
-		return err
-	}
-	for _, k := range next.Keys() {
-		if names(s.before.List, k) || !slices.ContainsFunc(former, func(l *roster.List) bool { return names(l, k) }) {
-			continue
-		}
+	for _, r := range e.Returning {
 		var again []string
-		for _, o := range s.offers {
-			if o.signedBy(next, next.Keys(), s.revoked()) && !o.signedBy(next, without(next, k), s.revoked()) {
-				again = append(again, fmt.Sprintf("line %d (%s)", o.Number, o.what))
-			}
+		for _, o := range r.Again {
+			again = append(again, fmt.Sprintf("line %d (%s)", o.Number, what(o)))
 		}
 		if again == nil {
 			again = []string{"nothing that is in the index"}
 		}
-		p.say("warning", "key %s returns: an earlier list named it, the list before does not; what it signed and its signature makes count: %s", k, strings.Join(again, "; "))
+		p.say("warning", "key %s returns: an earlier list named it, the list before does not; what it signed and its signature makes count: %s", r.Key, strings.Join(again, "; "))
 	}
 	return nil
 }
 
-// without returns the list's keys but for one.
-func without(l *roster.List, k *pgp.PublicKey) []*pgp.PublicKey {
-	return slices.DeleteFunc(l.Keys(), func(other *pgp.PublicKey) bool { return other.Material() == k.Material() })
+// effects judges the list by what this client sees.
+func (s situation) effects(ctx context.Context, next *roster.List) (roster.Effects, error) {
+	var before *roster.List
+	var former []*roster.List
+	if s.before != nil {
+		before = s.before.List
+		var err error
+		if former, err = formerLists(ctx, s.view, before); err != nil {
+			return roster.Effects{}, err
+		}
+	}
+	return next.Effects(before, s.offers, s.revoked(), func(k *pgp.PublicKey) (bool, error) {
+		return slices.ContainsFunc(former, func(l *roster.List) bool { return l.Names(k) }), nil
+	})
+}
+
+func (p program) sayLine(l roster.LineEffect) {
+	switch l.Change {
+	case roster.NewlyInherited:
+		p.say("warning", "newly inherits line %d (%s), which no maintainer list authorised before", l.Number, what(l.Offer))
+	case roster.CountsAgain:
+		p.say("warning", "line %d (%s) counts again, by the signatures of keys that this list names", l.Number, what(l.Offer))
+	case roster.LosesAuthority:
+		p.say("warning", "line %d (%s) would lose its authority", l.Number, what(l.Offer))
+	case roster.StaysOut:
+		p.say("note", "leaves out line %d (%s), which no maintainer list authorised before; to vouch for it, add it to --inherit", l.Number, what(l.Offer))
+	}
 }
 
 // mustSign returns the keys that are asked to sign the list: those that it

@@ -12,7 +12,6 @@ import (
 	"github.com/rootward/rootward/client"
 	"github.com/rootward/rootward/internal/command"
 	"github.com/rootward/rootward/internal/durable"
-	"github.com/rootward/rootward/internal/pgp"
 	"github.com/rootward/rootward/internal/pypi"
 	"github.com/rootward/rootward/roster"
 )
@@ -24,7 +23,7 @@ type situation struct {
 	view       *client.View     // nil if the list is made without a look at the index
 	before     *roster.Standing // nil for a first list
 	index      *roster.Index    // nil if the package has none, or none was looked at
-	offers     []offer
+	offers     []roster.Offer
 }
 
 // revoked is every key known revoked.
@@ -169,7 +168,7 @@ func (s situation) inherit(c *cli.Context) (roster.Inheritance, error) {
 	return s.index.Inheritance(except...), nil
 }
 
-func (s situation) takes(o offer, choice string, chosen []uint64) bool {
+func (s situation) takes(o roster.Offer, choice string, chosen []uint64) bool {
 	switch {
 	case choice == "all":
 		return true
@@ -178,7 +177,7 @@ func (s situation) takes(o offer, choice string, chosen []uint64) bool {
 	case slices.Contains(chosen, o.Number):
 		return true
 	}
-	return s.before != nil && o.authorisedBy(s.before.List, s.revoked())
+	return s.before != nil && o.AuthorisedBy(s.before.List, s.revoked())
 }
 
 // chosen reads the numbers of --inherit 1,3.
@@ -192,7 +191,7 @@ func (s situation) chosen(choice string) ([]uint64, error) {
 		if err != nil {
 			return nil, command.Usagef("--inherit is %q; want all, none, or numbers of lines such as 1,3", choice)
 		}
-		if !slices.ContainsFunc(s.offers, func(o offer) bool { return o.Number == n }) {
+		if !slices.ContainsFunc(s.offers, func(o roster.Offer) bool { return o.Number == n }) {
 			return nil, command.Usagef("--inherit names line %d; the index of %s has no file on it (%s)", n, s.pkg, s.list())
 		}
 		all = append(all, n)
@@ -211,7 +210,7 @@ func (s situation) list() string {
 			all = append(all, fmt.Sprintf("and %d more", len(s.offers)-i))
 			break
 		}
-		all = append(all, fmt.Sprintf("%d: %s", o.Number, o.what))
+		all = append(all, fmt.Sprintf("%d: %s", o.Number, what(o)))
 	}
 	return strings.Join(all, "; ")
 }
@@ -227,15 +226,10 @@ func (s situation) check(l *roster.List) error {
 			return &roster.Error{Layer: roster.LayerList, Subject: s.pkg, Problem: fmt.Sprintf("it names key %s, which the root roster lists as %s", k, role), Want: "one role a key",
 				Do: "make another key for this package"}
 		}
-		if s.revoked().Has(k.Material()) && (s.before == nil || !names(s.before.List, k)) {
+		if s.revoked().Has(k.Material()) && (s.before == nil || !s.before.Names(k)) {
 			return &roster.Error{Layer: roster.LayerList, Subject: s.pkg, Problem: fmt.Sprintf("it newly names key %s, which is revoked (%s)", k, s.revoked()[k.Material()]),
 				Do: "use another key of that maintainer"}
 		}
 	}
 	return nil
-}
-
-// names reports whether a list names the key, in whatever packet.
-func names(l *roster.List, k *pgp.PublicKey) bool {
-	return slices.ContainsFunc(l.Keys(), func(other *pgp.PublicKey) bool { return other.Material() == k.Material() })
 }

@@ -2,7 +2,9 @@ package signer
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/rootward/rootward/internal/pgp"
 	"github.com/rootward/rootward/roster"
@@ -20,31 +22,49 @@ func (v view) effects(ctx context.Context, r *roster.Roster, signed roster.Signe
 		return nil, err
 	}
 	rec, x, found, err := v.pkg(r.Repository(), l.Package())
-	if err != nil || !found {
+	if err != nil || !found || rec.List.Digest == l.Digest() {
 		return nil, err
 	}
-	if rec.List.Digest == l.Digest() {
-		return nil, nil
-	}
-	next, err := v.stands(ctx, r, l.Package(), x, l.Digest(), &signed)
+	before, err := v.listBefore(rec)
 	if err != nil {
 		return nil, err
 	}
-	var before *roster.Standing
-	if rec.ListVersion > 0 {
-		if before, err = v.stands(ctx, r, l.Package(), x, rec.List.Digest, nil); err != nil {
-			return nil, err
-		}
+	revoked, err := v.revokedFor(ctx, r, x)
+	if err != nil {
+		return nil, err
 	}
-	notes, err := v.lineEffects(ctx, before, next, x)
-	if err != nil || before == nil {
-		return notes, err
+	offers, err := x.Offers(v.manifest)
+	if err != nil {
+		return nil, err
 	}
-	returning, err := v.returning(l, before.List)
-	return append(notes, returning...), err
+	e, err := l.Effects(before, offers, revoked, func(k *pgp.PublicKey) (bool, error) {
+		_, named, err := v.Load(tableKeys, k.Material().String()+" "+l.Package())
+		return named, err
+	})
+	return notes(e), err
 }
 
-func (v view) lineEffects(ctx context.Context, before, next *roster.Standing, x *roster.Index) ([]string, error) {
+// listBefore is the list that stands in the record, nil if there is none.
+func (v view) listBefore(rec packageRecord) (*roster.List, error) {
+	if rec.ListVersion == 0 {
+		return nil, nil
+	}
+	signed, found, err := v.document(rec.List.Digest)
+	if err := errors.Join(err, lacks(found, rec.List.Digest)); err != nil {
+		return nil, err
+	}
+	return roster.ParseList(signed.Document)
+}
+
+// manifest returns the manifest that a line names; nothing, if the store does
+// not have it.
+func (v view) manifest(line roster.Line) (roster.Signed, error) {
+	signed, _, err := v.document(line.Digest)
+	return signed, err
+}
+
+// notes are the sentences of an answer.
+func notes(e roster.Effects) []string {
 	var notes []string
 	counts := make(map[string]int)
 	note := func(kind, format string, args ...any) {
@@ -52,57 +72,39 @@ func (v view) lineEffects(ctx context.Context, before, next *roster.Standing, x 
 			notes = append(notes, fmt.Sprintf(format, args...))
 		}
 	}
-	for _, line := range x.Lines() {
-		if line.Kind != roster.LineManifest && line.Kind != roster.LineFile {
-			continue
-		}
-		did := false
-		var err error
-		if before != nil {
-			if did, err = v.authorises(ctx, before, line); err != nil {
-				return nil, err
-			}
-		}
-		does, err := v.authorises(ctx, next, line)
-		if err != nil {
-			return nil, err
-		}
-		switch {
-		case !did && next.Inherits(line):
-			note("inherits", "newly inherits line %d, which no list authorised before: %s", line.Number, line)
-		case !did && does:
-			note("again", "line %d counts again: %s", line.Number, line)
-		case did && !does:
-			note("loses", "line %d loses its authority: %s", line.Number, line)
+	for _, l := range e.Lines {
+		switch l.Change {
+		case roster.NewlyInherited:
+			note("inherits", "newly inherits line %d, which no list authorised before: %s", l.Number, l)
+		case roster.CountsAgain:
+			note("again", "line %d counts again: %s", l.Number, l)
+		case roster.LosesAuthority:
+			note("loses", "line %d loses its authority: %s", l.Number, l)
 		}
 	}
-	for kind, n := range counts {
-		if n > maxNotes {
+	for _, kind := range []string{"inherits", "again", "loses"} {
+		if n := counts[kind]; n > maxNotes {
 			notes = append(notes, fmt.Sprintf("%d more of the kind %q", n-maxNotes, kind))
 		}
 	}
-	return notes, nil
+	for _, r := range e.Returning {
+		notes = append(notes, fmt.Sprintf("key %s returns: an earlier list named it, and the list before does not%s", r.Key, again(r.Again)))
+	}
+	return notes
 }
 
-// returning names the keys that the list before does not name and an earlier
-// one does.
-func (v view) returning(l, before *roster.List) ([]string, error) {
-	had := make(map[pgp.Material]bool)
-	for _, k := range before.Keys() {
-		had[k.Material()] = true
+// again names the lines that a returning key's signature makes count.
+func again(offers []roster.Offer) string {
+	var lines []string
+	for i, o := range offers {
+		if i == maxNotes {
+			lines = append(lines, fmt.Sprintf("and %d more", len(offers)-i))
+			break
+		}
+		lines = append(lines, fmt.Sprint(o.Number))
 	}
-	var notes []string
-	for _, k := range l.Keys() {
-		if had[k.Material()] {
-			continue
-		}
-		_, named, err := v.Load(tableKeys, k.Material().String()+" "+l.Package())
-		if err != nil {
-			return nil, err
-		}
-		if named {
-			notes = append(notes, fmt.Sprintf("key %s returns: an earlier list named it, and the list before does not", k))
-		}
+	if lines == nil {
+		return ""
 	}
-	return notes, nil
+	return "; its signature makes count again: line " + strings.Join(lines, ", ")
 }

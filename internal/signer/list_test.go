@@ -200,7 +200,7 @@ func TestEffectsAreTold(t *testing.T) {
 	l = r.x.PutList(r.x.NextList("example", alice, bob), alice, bob)
 	a = r.accepted(roster.ListPath("example", l.Digest()))
 	wantNote(t, a, "newly inherits line 2")
-	wantNote(t, a, "returns")
+	wantNote(t, a, "returns: an earlier list named it, and the list before does not; its signature makes count again: line 2")
 	if len(a.Notes) != 2 {
 		t.Fatalf("the answer's notes are %q; line 1 is nothing new", a.Notes)
 	}

@@ -44,7 +44,7 @@ func (a *adoption) line(ctx context.Context, c change, l tree.Leaf, listChanged 
 		rec.List, rec.ListVersion = roster.Ref{Digest: list.Digest()}, list.Version()
 	}
 	if a.FloorChanged {
-		if x, err = c.authorisedLines(ctx, list, x, l, a.repository); err == nil {
+		if x, err = c.authorisedLines(list, x, l, a.repository); err == nil {
 			err = c.forgetOthers(l.Name, list)
 		}
 		if err != nil {
@@ -159,7 +159,7 @@ func (c change) withoutForgedRevocations(x *roster.Index, l tree.Leaf, repositor
 
 // authorisedLines leaves out, behind the anchored part and what the list
 // inherits, lines that add what the list does not authorise.
-func (c change) authorisedLines(ctx context.Context, list *roster.Standing, x *roster.Index, l tree.Leaf, repository string) (*roster.Index, error) {
+func (c change) authorisedLines(list *roster.Standing, x *roster.Index, l tree.Leaf, repository string) (*roster.Index, error) {
 	keep := l.IndexLength
 	if list != nil {
 		keep = max(keep, list.Content().Inherits.Length)
@@ -170,8 +170,11 @@ func (c change) authorisedLines(ctx context.Context, list *roster.Standing, x *r
 			return true, nil
 		case list == nil:
 			return false, nil
+		case line.Kind == roster.LineFile:
+			return list.Inherits(line), nil
 		}
-		return c.authorises(ctx, list, line)
+		s, err := c.manifest(line)
+		return err == nil && list.Authorises(x.Offer(line, s)), err
 	})
 }
 

@@ -86,30 +86,6 @@ func (v view) newestStanding(ctx context.Context, r *roster.Roster, name string,
 	return nil, why, nil
 }
 
-// authorises reports whether a standing list authorises a line that adds a
-// release: by inheriting it, or by its maintainers' signatures. Lines that
-// add nothing need nobody's authority.
-func (v view) authorises(ctx context.Context, s *roster.Standing, line roster.Line) (bool, error) {
-	switch {
-	case s.Inherits(line):
-		return true, nil
-	case line.Kind != roster.LineManifest:
-		return line.Kind != roster.LineFile, nil
-	}
-	signed, found, err := v.document(line.Digest)
-	if err != nil || !found {
-		return false, err
-	}
-	m, err := roster.ParseManifest(signed.Document)
-	if err == nil {
-		_, err = s.ReleasedBy(m, signed.Signatures)
-	}
-	if err != nil && !refused(err) {
-		return false, err
-	}
-	return err == nil, nil
-}
-
 // mergeSignatures returns old with those signatures of more added that are by
 // keys and not in old yet. If they do not fit one file, old gives up what is
 // not by keys. What comes back verifies with keys.
