@@ -275,6 +275,15 @@ func (e *WeakSecretError) Error() string {
 	return fmt.Sprintf("new %s refused: %s", e.Secret, e.Reason)
 }
 
+// A FormError reports that what was typed can be no card's PIN or PUK. The card
+// has not seen it, and counts no try. It says nothing of what was typed, not even
+// how long it was: records quote it, and it may be the right PIN but for a slip.
+type FormError struct{ Secret Secret }
+
+func (e *FormError) Error() string {
+	return fmt.Sprintf("what was typed is no %s, which has 4 to 8 printable characters; it was not sent to the card", e.Secret)
+}
+
 // A SecretsError reports that some of a card's secrets were changed and others
 // not.
 type SecretsError struct {

@@ -42,8 +42,11 @@ func TestChangePIN(t *testing.T) {
 	if err := c.ChangePIN("000001", "123456"); !errors.As(err, &weak) {
 		t.Errorf("the factory's PIN as a new one: %v, want a WeakSecretError", err)
 	}
-	if err := c.ChangePIN("1", "271828"); err == nil || !strings.Contains(err.Error(), "not sent to the card") {
-		t.Errorf("a current PIN of one digit: %v, want that it was not sent", err)
+	for _, typed := range []string{"", "1", "123456789", "1234\x00"} {
+		var form *hsm.FormError
+		if err := c.ChangePIN(typed, "271828"); !errors.As(err, &form) || form.Secret != hsm.PIN {
+			t.Errorf("a current PIN of another form: %v, want a FormError", err)
+		}
 	}
 	wantTries(t, c, 3, 3)
 	var refused *hsm.PINError

@@ -41,14 +41,14 @@ func weakKey(k []byte) string {
 }
 
 // checkForm refuses what cannot be a card's PIN or PUK, before the card counts a
-// try.
+// try: a [*hsm.FormError].
 func checkForm(secret hsm.Secret, value string) error {
 	if len(value) < 4 || len(value) > 8 {
-		return fmt.Errorf("%s has %d characters, want 4 to 8; not sent to the card", secret, len(value))
+		return &hsm.FormError{Secret: secret}
 	}
 	for _, c := range []byte(value) {
 		if c < ' ' || c > '~' {
-			return fmt.Errorf("%s has a character that is not printable ASCII; not sent to the card", secret)
+			return &hsm.FormError{Secret: secret}
 		}
 	}
 	return nil

@@ -72,11 +72,12 @@ func Judge(err error) error {
 		occupied *hsm.OccupiedError
 		imported *hsm.ImportedError
 		weak     *hsm.WeakSecretError
+		form     *hsm.FormError
 		attested *hsm.AttestationError
 		uncount  *hsm.CountError
 		exit     interface{ ExitCode() int }
 	)
-	for _, target := range []any{&pin, &blocked, &manage, &none, &many, &key, &empty, &occupied, &imported, &weak, &attested, &uncount} {
+	for _, target := range []any{&pin, &blocked, &manage, &none, &many, &key, &empty, &occupied, &imported, &weak, &form, &attested, &uncount} {
 		if !errors.As(err, &exit) && errors.As(err, target) {
 			return &RefusedError{Err: err}
 		}

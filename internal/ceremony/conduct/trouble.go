@@ -81,6 +81,8 @@ func explainSigning(err error, s script.Step) (trouble, bool) {
 			left = "ONE try is left, and then the card is blocked"
 		}
 		return trouble{fmt.Sprintf("the PIN was wrong; %s.", left), "find the right PIN before you type it. Type ready to try again" + orElse}, true
+	case errors.As(err, new(*hsm.FormError)):
+		return trouble{"what was typed can be no PIN; the card has not seen it, and no try was used.", "type ready, and then the PIN" + orElse}, true
 	case errors.As(err, new(*hsm.TouchError)):
 		return trouble{fmt.Sprintf("nobody touched card %d in time; nothing was signed.", s.Card), "type ready, and touch the metal when it blinks" + orElse}, true
 	case errors.As(err, new(*hsm.RemovedError)):
@@ -101,14 +103,11 @@ func explainSigning(err error, s script.Step) (trouble, bool) {
 	}
 	var (
 		unsupported *hsm.UnsupportedError
-		weak        *hsm.WeakSecretError
 		card        *hsm.CardError
 	)
 	switch {
 	case errors.As(err, &unsupported):
 		err = unsupported
-	case errors.As(err, &weak):
-		return trouble{"what was typed is no PIN: " + weak.Reason + ". No try was used.", "type ready, and then the PIN" + orElse}, true
 	case errors.As(err, &card):
 		err = card
 	default:

@@ -43,6 +43,7 @@ func TestTroubleWithACard(t *testing.T) {
 		fault error
 		what  string
 	}{
+		{&hsm.FormError{Secret: hsm.PIN}, "what was typed can be no PIN; the card has not seen it"},
 		{&hsm.TouchError{Place: place, Status: 0x6600}, "nobody touched card 1001 in time; nothing was signed."},
 		{&hsm.RemovedError{Place: place, Err: errors.New("removed")}, "card 1001 was pulled out, or has stopped answering"},
 		{&hsm.NoCardError{Want: 1001, Readers: 1, Others: []uint32{1002}}, "card 1001 is not there any more"},
