@@ -115,8 +115,12 @@ func (t *tool) planShow(c *cli.Context) error {
 	return nil
 }
 
-// prospect prints what the plan comes to.
+// prospect prints what the plan comes to. How many of the sentences deserve a
+// second look is a note: the sentences are the same wherever they are read.
 func (t *tool) prospect(p ceremony.Prospect) {
+	for _, line := range change.Summary(p.Change) {
+		t.desk.Say(line)
+	}
 	t.results(p.Sentences)
 	if p.Draft != nil {
 		t.result("The digest of root roster %d, as this plan makes it; the plan's own is another:", p.Draft.Roster.Root().Version)

@@ -53,6 +53,7 @@ func TestLoadRefusesInputs(t *testing.T) {
 		{plan: genesis, old: online, new: "  keep: [" + key + "]\n", want: "there is no previous roster"},
 		{plan: later, old: online, new: "  keep: [" + key + "]\n", want: "which roster 1 does not list"},
 		{plan: later, old: "directory: out-1/publish", new: "directory: nowhere", want: "reading the rosters so far"},
+		{plan: later, old: "  repository: public\n", new: "  repository: nowhere\n", want: "reading the copy of the public repository"},
 		{plan: later, old: "roster:\n", new: "revoke: [{key: garbage, reason: lost, at: 2026-11-01T00:00:00Z}]\nroster:\n", want: `revoked key "garbage" holds 0 keys`},
 		{plan: later, old: "roster:\n", new: "roles: {witnesses: [{name: Walter, certificate: garbage}]}\nroster:\n", want: `certificate of witness Walter ("garbage")`},
 	} {

@@ -15,7 +15,8 @@ import (
 type Prospect struct {
 	Findings  []Finding
 	Sentences []string
-	Draft     *Draft // nil unless the plan makes a roster
+	Change    []change.Sentence // the same, with what they do
+	Draft     *Draft            // nil unless the plan makes a roster
 }
 
 // Prospect runs every check, and makes the draft of a plan that makes a roster.
@@ -26,14 +27,15 @@ func (c *Case) Prospect(ctx context.Context, rand io.Reader) (Prospect, error) {
 		if err := Refusal(p.Findings); err != nil {
 			return p, err
 		}
-		p.Sentences = c.Sentences()
+		p.Change = c.Change()
+		p.Sentences = change.Texts(p.Change)
 		return p, nil
 	}
 	d, err := Build(ctx, c, rand)
 	if err != nil {
 		return Prospect{Findings: c.Judge()}, err
 	}
-	return Prospect{d.Findings, d.Sentences(), d}, nil
+	return Prospect{d.Findings, d.Sentences(), d.Change(), d}, nil
 }
 
 // Overview says in lines what people review before the day: the plan's digest,
