@@ -394,7 +394,7 @@ func draftFiles(d *Draft) (map[string][]byte, error) {
 // to the disk. It is for a dir of which nobody knows yet: what a crash leaves
 // half-way is never read.
 func writeFiles(dir string, files map[string][]byte, w Watch) error {
-	made := map[string]bool{dir: true}
+	made := map[string]bool{filepath.Clean(dir): true}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if err := w.at("file " + name); err != nil {
 			return err
@@ -429,10 +429,11 @@ func writeFile(path string, b []byte) error {
 
 // makeDirs makes a directory and those above it, and adds them to made.
 func makeDirs(dir string, made map[string]bool) error {
-	if made[dir] {
+	above := filepath.Dir(dir)
+	if made[dir] || above == dir { // "." and "/" are there
 		return nil
 	}
-	if err := makeDirs(filepath.Dir(dir), made); err != nil {
+	if err := makeDirs(above, made); err != nil {
 		return err
 	}
 	made[dir] = true
@@ -444,7 +445,7 @@ func makeDirs(dir string, made map[string]bool) error {
 
 // mkdirs makes dir and those above it, up to base, and brings them to the disk.
 func mkdirs(base, dir string) error {
-	made := map[string]bool{base: true}
+	made := map[string]bool{filepath.Clean(base): true}
 	if err := makeDirs(dir, made); err != nil {
 		return err
 	}
