@@ -2,6 +2,8 @@ package roster
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/rootward/rootward/internal/pgp"
 	"github.com/rootward/rootward/roster/digest"
@@ -120,6 +122,7 @@ type Effects struct {
 	Revoked   []*pgp.PublicKey // named by the new list, though they are revoked
 	Leaving   []*pgp.PublicKey // named by the list before alone, and not revoked
 	Returning []ReturningKey
+	Disputed  []string // see [List.Disputes]
 }
 
 // Effects compares the list, which need not be signed yet, with the one before
@@ -157,7 +160,7 @@ func (l *List) Effects(before *List, offers []Offer, revoked Revoked, earlier fu
 			}
 		}
 	}
-	e.Returning = returning
+	e.Returning, e.Disputed = returning, l.Disputes(before, offers, revoked)
 	if before != nil {
 		for _, k := range before.keys {
 			if !l.Names(k) && !revoked.Has(k.Material()) {
@@ -186,4 +189,57 @@ func (l *List) change(o Offer, did, signed bool) LineChange {
 
 func (r Revoked) alsoWithout(k *pgp.PublicKey) func(threshold.Key) bool {
 	return func(other threshold.Key) bool { return r.hasKey(other) || other == threshold.Key(k.Material()) }
+}
+
+// Disputes names, sorted, the files that lines which the list authorises give
+// different bytes, and that lines which the list before (nil for a first list)
+// authorises did not. The first such line settles a file; but whoever keeps
+// its signatures from a client makes the second settle it.
+func (l *List) Disputes(before *List, offers []Offer, revoked Revoked) []string {
+	different := unlike(offers, func(Offer) bool { return true })
+	authorised := func(l *List) map[string]bool {
+		return unlike(offers, func(o Offer) bool {
+			return slices.ContainsFunc(o.files(), func(f File) bool { return different[f.Name] }) && o.AuthorisedBy(l, revoked)
+		})
+	}
+	if len(different) == 0 {
+		return nil
+	}
+	disputed := authorised(l)
+	if before != nil {
+		for name := range authorised(before) {
+			delete(disputed, name)
+		}
+	}
+	return slices.Sorted(maps.Keys(disputed))
+}
+
+// unlike names the files that the offers which count give different bytes.
+func unlike(offers []Offer, counts func(Offer) bool) map[string]bool {
+	first := make(map[string]File)
+	different := make(map[string]bool)
+	for _, o := range offers {
+		if !counts(o) {
+			continue
+		}
+		for _, f := range o.files() {
+			if was, ok := first[f.Name]; !ok {
+				first[f.Name] = f
+			} else if was != f {
+				different[f.Name] = true
+			}
+		}
+	}
+	return different
+}
+
+// files are what the line adds.
+func (o Offer) files() []File {
+	switch {
+	case o.Kind == LineFile:
+		return []File{{o.File, o.Size, o.Digest}}
+	case o.manifest != nil:
+		return o.manifest.content.Files
+	}
+	return nil
 }

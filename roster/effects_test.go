@@ -3,8 +3,10 @@ package roster_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rootward/rootward/internal/pgp"
 	"github.com/rootward/rootward/roster"
@@ -207,5 +209,62 @@ func TestStandingAuthorises(t *testing.T) {
 		if all[1].AuthorisedBy(other, nil) {
 			t.Errorf("a list of another %s authorises the line", name)
 		}
+	}
+}
+
+// Two authorised lines that give a file different bytes leave it to a mirror
+// which of them settles it, so a list that makes them two is told of.
+func TestDisputedFiles(t *testing.T) {
+	const file, wheel = "sample-1.0.tar.gz", "sample-1.0-py3-none-any.whl"
+	x := rostertest.New(t)
+	x.Upload(pkg, file, "unsigned")
+	x.Claim(pkg, person("Erin"))
+	x.Release(pkg, file, "Dave's", person("Dave"))
+	x.Release(pkg, file, "Erin's", person("Erin"))
+	x.Now = x.Now.Add(time.Second) // so these are other manifests
+	x.Release(pkg, file, "Erin's", person("Frank"))
+	x.Release(pkg, wheel, "wheel", person("Frank"))
+	x.Now = x.Now.Add(time.Second)
+	x.Release(pkg, wheel, "wheel", person("Grace"))
+	for _, c := range []struct {
+		name            string
+		before, people  []string
+		except          []uint64
+		inherit, first  bool
+		revoked, wanted []string
+	}{
+		{name: "one authorised line", before: []string{"Erin"}, people: []string{"Erin"}},
+		{name: "the same bytes", before: []string{"Erin"}, people: []string{"Erin", "Frank", "Grace"}},
+		{name: "another signer's line counts", before: []string{"Erin"}, people: []string{"Erin", "Dave"}, wanted: []string{file}},
+		{name: "but the key is revoked", before: []string{"Erin"}, people: []string{"Erin", "Dave"}, revoked: []string{"Dave"}},
+		{name: "the unsigned line is inherited", before: []string{"Erin"}, people: []string{"Erin"}, inherit: true, except: []uint64{2}, wanted: []string{file}},
+		{name: "both others are left out", before: []string{"Erin"}, people: []string{"Erin"}, inherit: true, except: []uint64{1, 2}},
+		{name: "one takes the place of the other", before: []string{"Erin"}, people: []string{"Dave"}},
+		{name: "it was so before", before: []string{"Erin", "Dave"}, people: []string{"Frank", "Dave"}},
+		{name: "a first list", first: true, people: []string{"Erin", "Dave"}, wanted: []string{file}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var before *roster.List
+			next := x.FirstList(pkg, people(c.people...)...)
+			if !c.first {
+				var err error
+				before, err = roster.NewList(x.FirstList(pkg, people(c.before...)...))
+				accepted(t, err)
+			}
+			if c.inherit {
+				next.Inherits = x.Package(pkg).Index.Inheritance(c.except...)
+			}
+			l, err := roster.NewList(next)
+			accepted(t, err)
+			revoked := make(roster.Revoked)
+			for _, p := range people(c.revoked...) {
+				revoked.Add(p.Key, "stolen")
+			}
+			e, err := l.Effects(before, offers(t, x), revoked, func(*pgp.PublicKey) (bool, error) { return false, nil })
+			accepted(t, err)
+			if !slices.Equal(e.Disputed, c.wanted) {
+				t.Errorf("found %q disputed, wanted %q", e.Disputed, c.wanted)
+			}
+		})
 	}
 }

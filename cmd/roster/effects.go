@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/urfave/cli/v2"
-
 	"github.com/rootward/rootward/internal/pgp"
 	"github.com/rootward/rootward/roster"
 )
@@ -15,16 +13,12 @@ import (
 // sayEffects shows, before anyone signs, what the list would change: lines
 // that it newly vouches for and those that it leaves out, releases that would
 // lose their authority, and keys that return.
-func (p program) sayEffects(c *cli.Context, s situation, next *roster.List) error {
-	e, err := s.effects(c.Context, next)
-	if err != nil {
-		return err
-	}
+func (p program) sayEffects(s situation, e roster.Effects) {
 	for _, l := range e.Lines {
 		p.sayLine(l)
 	}
 	if s.before == nil {
-		return nil
+		return
 	}
 	for _, k := range e.Revoked {
 		p.say("warning", "key %s is revoked (%s) and counts for nothing; leave it out", k, s.revoked()[k.Material()])
@@ -42,7 +36,6 @@ func (p program) sayEffects(c *cli.Context, s situation, next *roster.List) erro
 		}
 		p.say("warning", "key %s returns: an earlier list named it, the list before does not; what it signed and its signature makes count: %s", r.Key, strings.Join(again, "; "))
 	}
-	return nil
 }
 
 // effects judges the list by what this client sees.

@@ -160,6 +160,30 @@ func TestRevokedKeysReleaseIsLeftOut(t *testing.T) {
 	said(t, d.newList("example", nil, dora, erin), "key "+erin.Key.String()+" is revoked (laptop stolen) and counts for nothing; leave it out")
 }
 
+// What the signer would refuse is not made: a list under which two lines count
+// that give one file different bytes.
+func TestDisputedFileIsRefused(t *testing.T) {
+	d := newDesk(t)
+	dora, erin := rostertest.Person("Dora"), rostertest.Person("Erin")
+	d.Claim("example", dora)
+	d.Release("example", "example-1.0.tar.gz", "Erin's", erin)
+	d.Release("example", "example-1.0.tar.gz", "Dora's", dora)
+	d.Publish(nil)
+	out := filepath.Join(d.dir, "list.json")
+	d.newList("example", nil, dora) // and certificates of both
+	d.newList("example", []string{"--inherit", "none"}, rostertest.Person("Frank"), erin)
+	args := []string{"list", "new", "--package", "example", "--threshold", "1", "--release-threshold", "1", "--out", out,
+		"--maintainer", "Dora=" + filepath.Join(d.dir, "Dora.asc"), "--maintainer", "Erin=" + filepath.Join(d.dir, "Erin.asc")}
+	code, stdout, stderr := d.run(args...)
+	if code != 3 || stdout != "" {
+		t.Errorf("exit code %d, %q; want a refusal", code, stdout)
+	}
+	said(t, stderr, "line 1 (version 1.0: example-1.0.tar.gz) counts again", "two lines of the index would count that give file \"example-1.0.tar.gz\" different bytes")
+	if _, err := os.Lstat(out); err == nil {
+		t.Error("the refused list was written")
+	}
+}
+
 func TestFrozenPackageHasNoNextList(t *testing.T) {
 	d := newDesk(t)
 	dora := rostertest.Person("Dora")

@@ -64,7 +64,12 @@ func (p program) newList(c *cli.Context) error {
 	if err := s.check(list); err != nil {
 		return err
 	}
-	if err := p.sayEffects(c, s, list); err != nil {
+	effects, err := s.effects(c.Context, list)
+	if err != nil {
+		return err
+	}
+	p.sayEffects(s, effects)
+	if err := s.undisputed(effects); err != nil {
 		return err
 	}
 	out := c.String("out")
@@ -232,4 +237,14 @@ func (s situation) check(l *roster.List) error {
 		}
 	}
 	return nil
+}
+
+// undisputed refuses what the signer would refuse too: that two lines count
+// which give one file different bytes.
+func (s situation) undisputed(e roster.Effects) error {
+	if len(e.Disputed) == 0 {
+		return nil
+	}
+	return &roster.Error{Layer: roster.LayerList, Subject: s.pkg, Problem: fmt.Sprintf("under it two lines of the index would count that give file %q different bytes", e.Disputed[0]),
+		Do: "leave one of the lines out with --inherit; or name another key of the maintainer who signed it, or revoke the key"}
 }

@@ -108,3 +108,33 @@ func again(offers []roster.Offer) string {
 	}
 	return "; its signature makes count again: line " + strings.Join(lines, ", ")
 }
+
+// undisputed refuses a list under which two lines would count that give one
+// file different bytes: the file would change for clients, or a mirror could
+// choose between them.
+func (v view) undisputed(ctx context.Context, r *roster.Roster, l, before *roster.List, x *roster.Index, subject string) error {
+	lines := make(map[string]int) // of a version; most have one
+	for _, line := range x.Lines() {
+		if line.Kind != roster.LineYank {
+			lines[line.Version]++
+		}
+	}
+	offers, err := x.Offers(func(line roster.Line) (roster.Signed, error) {
+		if lines[line.Version] < 2 {
+			return roster.Signed{}, nil
+		}
+		return v.manifest(line)
+	})
+	if err != nil {
+		return err
+	}
+	revoked, err := v.revokedFor(ctx, r, x)
+	if err != nil {
+		return err
+	}
+	if disputed := l.Disputes(before, offers, revoked); len(disputed) > 0 {
+		return &roster.Error{Layer: roster.LayerList, Subject: subject, Problem: fmt.Sprintf("under it two lines of the index would count that give file %q different bytes", disputed[0]),
+			Do: "leave one of the lines out of what the list inherits; or name another key of the maintainer who signed it, or revoke the key"}
+	}
+	return nil
+}

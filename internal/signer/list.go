@@ -64,6 +64,9 @@ func (v view) judgeNewList(ctx context.Context, r *roster.Roster, l *roster.List
 	if err == nil {
 		err = stands.Fits(x)
 	}
+	if err == nil {
+		err = v.undisputed(ctx, r, l, before, x, subject)
+	}
 	if err != nil {
 		return decision{}, err
 	}

@@ -44,10 +44,11 @@ func (s *Service) judgeManifest(m *roster.Manifest, signed roster.Signed) judge 
 				return d, nil
 			}
 			d.message = "signatures added to release manifest " + subject
-		} else {
-			if err := v.settled(ctx, list, x, m); err != nil {
-				return d, err
-			}
+		}
+		if err := v.settled(ctx, list, x, m); err != nil {
+			return d, err
+		}
+		if !hasLine(x, roster.LineManifest, m.Digest()) {
 			if x, err = x.Append(roster.Line{Kind: roster.LineManifest, Version: c.Version, Digest: m.Digest()}); err != nil {
 				return d, err
 			}

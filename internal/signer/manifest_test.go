@@ -148,6 +148,32 @@ func TestManifestSignedByThePresentMaintainers(t *testing.T) {
 	r.client().finds("example", "example-1.0.tar.gz", client.New)
 }
 
+// A released file never changes: neither signatures added to an old line nor a
+// list that brings its signer back makes it count beside a line that has
+// settled the file with other bytes since.
+func TestAFileThatWasSettledStaysSo(t *testing.T) {
+	r := newRig(t)
+	r.claim("example", alice, bob)
+	old := r.release("example", "example-1.0.tar.gz", "Bob's", bob)
+	next := r.x.NextList("example", alice)
+	next.Inherits = roster.Inheritance{}
+	r.succeed(next, alice)
+	r.release("example", "example-1.0.tar.gz", "Alice's", alice)
+	r.publish()
+
+	r.refused(roster.Signed{Document: old.Bytes(), Signatures: rostertest.Sign(t, old.Bytes(), alice)}, "settled file \"example-1.0.tar.gz\" with other bytes")
+	next = r.x.NextList("example", alice, bob)
+	next.Inherits = roster.Inheritance{}
+	r.refused(r.list(next, alice, bob), "two lines of the index would count that give file \"example-1.0.tar.gz\" different bytes")
+	next = r.x.NextList("example", alice)
+	r.refused(r.list(next, alice), "two lines of the index would count") // it inherits both
+	next.Inherits = r.x.Package("example").Index.Inheritance(1)
+	r.succeed(next, alice)
+	r.publish()
+	r.same()
+	r.client().finds("example", "example-1.0.tar.gz", client.New)
+}
+
 // A revoked key counts nowhere from the next snapshot on: not for releases,
 // not for lists; a list that only it approved gives way to the one before,
 // and the others go on from there.
