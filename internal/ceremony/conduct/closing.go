@@ -182,11 +182,15 @@ func (r *run) close(ctx context.Context) error {
 	return r.seal()
 }
 
-// verdict asks one witness.
+// verdict asks one witness. Whoever has said that they disagree, before the
+// sitting ended at the next question, is asked only why.
 func (r *run) verdict(w script.Person) (agrees bool, err error) {
-	answer, err := r.ask(fmt.Sprintf("%s: type agree, or disagree", w), oneOf("agree", "disagree"))
-	if err != nil || answer == "agree" {
-		return err == nil, err
+	prompt := fmt.Sprintf("%s: type agree, or disagree", w)
+	if !r.answered(prompt, "disagree") {
+		answer, err := r.ask(prompt, oneOf("agree", "disagree"))
+		if err != nil || answer == "agree" {
+			return err == nil, err
+		}
 	}
 	r.Desk.Say("I DISAGREE is an answer like any other. It stands in the record and in every report, first.")
 	reason, err := r.ask(w.Name+": why? In one line of your own words", func(a string) (string, string) {
@@ -199,6 +203,13 @@ func (r *run) verdict(w script.Person) (agrees bool, err error) {
 		return false, err
 	}
 	return false, r.exception("I DISAGREE", map[string]any{"witness": w.Name, "reason": reason})
+}
+
+// answered reports whether the record has the answer to a question of this step.
+func (r *run) answered(prompt, answer string) bool {
+	return slices.ContainsFunc(r.record.Entries(), func(e transcript.Entry) bool {
+		return e.Event == eventAsked && e.Step == script.Close && e.Facts["prompt"] == prompt && e.Facts["answer"] == answer
+	})
 }
 
 // disagreed reports whether the witness has disagreed in this ceremony: that

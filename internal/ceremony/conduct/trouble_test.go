@@ -297,6 +297,35 @@ func TestDisagree(t *testing.T) {
 	secret(t, s, "271828")
 }
 
+// TestDisagreeIsNotTakenBack: whoever has said that they disagree is not asked
+// whether they do once more, though the sitting ended before they said why.
+func TestDisagreeIsNotTakenBack(t *testing.T) {
+	s := newStage(t)
+	h := s.hall(first)
+	h.answer = func(prompt string) string {
+		switch {
+		case strings.HasPrefix(prompt, "Wanda (witness): type agree"):
+			return "disagree"
+		case strings.HasPrefix(prompt, "Wanda: why?"):
+			return "stop"
+		}
+		return ""
+	}
+	plan := s.genesis()
+	if _, err := h.conduct(plan); !errors.As(err, new(*StoppedError)) {
+		t.Fatalf("stopped at the reason: %v", err)
+	}
+	h.answer = func(prompt string) string {
+		if strings.HasPrefix(prompt, "Wanda: why?") {
+			return "The second clock was not read aloud"
+		}
+		return "" // and agrees to all that is asked
+	}
+	if o := h.mustConduct(plan); len(o.Disagree) != 1 || o.Disagree[0] != "Wanda" {
+		t.Errorf("disagree: %v, want Wanda", o.Disagree)
+	}
+}
+
 // TestClocks: clocks that do not agree hold the ceremony until they do.
 func TestClocks(t *testing.T) {
 	s := newStage(t)
