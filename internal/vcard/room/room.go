@@ -155,6 +155,9 @@ func (r *Room) AttestationRoot() []byte { return bytes.Clone(r.root) }
 // Serial gives the serial number of card i.
 func (r *Room) Serial(i int) uint32 { return r.cfg.Cards[i].Serial }
 
+// Control gives the Unix socket on which card i takes orders; see [vcard.Order].
+func (r *Room) Control(i int) string { return r.controlSocket(i) }
+
 // Fault sets a fault of card i; see [vcard.Card.SetFault].
 func (r *Room) Fault(ctx context.Context, i int, f vcard.Fault, n int) error {
 	return r.order(ctx, i, fmt.Sprintf("fault %s %d", f, n))
