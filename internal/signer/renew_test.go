@@ -1,6 +1,9 @@
 package signer_test
 
 import (
+	"context"
+	"crypto"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +11,7 @@ import (
 
 	"github.com/rootward/rootward/client"
 	"github.com/rootward/rootward/internal/pgp"
+	"github.com/rootward/rootward/internal/signer"
 	"github.com/rootward/rootward/roster"
 	"github.com/rootward/rootward/roster/rostertest"
 )
@@ -93,16 +97,19 @@ func TestWindowsThatEndedAreNoticed(t *testing.T) {
 	former, later, end := r.twoPairs()
 	r.claim("example", alice)
 	r.release("example", "example-1.0.tar.gz", "one", alice)
-	r.x.Now = end.Add(-time.Minute)
+	r.x.Now = end.Add(-24*time.Hour - time.Minute)
 	r.publish()
-	r.countersignedBy("example", former.countersign.Key)
 	version, _ := r.latest()
 
 	// While the key at hand is the one whose window ends, none is renewed.
+	r.x.Now = end.Add(-24*time.Hour + time.Minute)
 	r.publish()
+	r.countersignedBy("example", former.countersign.Key)
 	if h, err := r.service.Health(t.Context()); err != nil || h.Waiting != 0 || h.Snapshot != version {
 		t.Fatalf("before the window ends the service is %+v (%v), wanted nothing waiting and no new snapshot", h, err)
 	}
+	r.x.Now = end.Add(-time.Minute)
+	r.publish()
 
 	r.x.Now = end
 	if _, err := r.client().authorise("example", "example-1.0.tar.gz"); err == nil || !strings.Contains(err.Error(), "outside its not_before and expires") {
@@ -114,6 +121,44 @@ func TestWindowsThatEndedAreNoticed(t *testing.T) {
 	r.configure(later)
 	r.publish()
 	r.countersignedBy("example", later.countersign.Key)
+	r.client().finds("example", "example-1.0.tar.gz", client.New)
+}
+
+// A key that will count only later renews nothing yet, and what keeps lists
+// from being renewed keeps no snapshot from being made.
+func TestRenewalWaitsForAKeyThatCounts(t *testing.T) {
+	r := newRig(t)
+	former, _, end := r.twoPairs()
+	future := rostertest.Person("countersign-3")
+	r.x.Succeed(func(next *roster.Root) {
+		next.OnlineKeys = append(slices.Clone(next.OnlineKeys), roster.OnlineKey{Role: roster.RoleCountersign, Key: roster.Key{PublicKey: future.Key},
+			NotBefore: roster.At(end.Add(-time.Minute)), Expires: roster.At(end.AddDate(1, 0, 0))})
+	})
+	r.adopt()
+	r.claim("example", alice)
+	r.release("example", "example-1.0.tar.gz", "one", alice)
+	r.publish()
+	r.configure(pair{future, former.snapshot})
+	r.x.Now = end.Add(-20 * time.Hour)
+	r.publish()
+	if h, err := r.service.Health(t.Context()); err != nil || h.Waiting != 0 {
+		t.Fatalf("with a key at hand that does not count yet %d packages wait (%v), wanted none", h.Waiting, err)
+	}
+
+	o := r.options()
+	o.Keys = keysFunc(func(ctx context.Context, role roster.Role) (*pgp.PublicKey, crypto.Signer, error) {
+		if role == roster.RoleCountersign {
+			return nil, nil, errors.New("no such key")
+		}
+		return r.keys.Key(ctx, role)
+	})
+	s, err := signer.Open(t.Context(), o)
+	must(t, err)
+	version, _ := r.latest()
+	if err := s.Publish(t.Context(), true); err == nil || !strings.Contains(err.Error(), "no such key") {
+		t.Fatalf("the pass ends with %v, wanted that there is no such key", err)
+	}
+	r.wantLatest(version + 1)
 	r.client().finds("example", "example-1.0.tar.gz", client.New)
 }
 
