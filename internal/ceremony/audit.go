@@ -165,6 +165,9 @@ func (r *Record) examineFiles(a *Audit) error {
 	if err != nil {
 		return fmt.Errorf("reading the record: %w", err)
 	}
+	if a.Draft != nil && !a.Abandoned {
+		a.compareMap("record", mapListing(found, draftName+"/"), a.Draft.Facts[factMap])
+	}
 	for name, want := range named {
 		if !found[name] {
 			a.Files = append(a.Files, AuditedFile{Path: name, Digest: want, State: "MISSING"})
@@ -172,6 +175,13 @@ func (r *Record) examineFiles(a *Audit) error {
 	}
 	slices.SortFunc(a.Files, func(x, y AuditedFile) int { return strings.Compare(x.Path, y.Path) })
 	return nil
+}
+
+// compareMap wants the files of a map to be those that the transcript lists.
+func (a *Audit) compareMap(where, found string, want any) {
+	if found != want {
+		a.problem("the map in the %s has %s; the transcript says %v", where, found, want)
+	}
 }
 
 func (a *Audit) compare(path, name string, want digest.Digest, output bool) error {
@@ -278,10 +288,12 @@ func (r *Record) expectedEnrolment(a *Audit, name string) bool {
 // examineOutput compares the ceremony's output with what combine noted.
 func examineOutput(a *Audit, out string) error {
 	var files map[string]any
+	var listing any
 	for _, e := range a.Entries {
 		switch e.Event {
 		case eventCombined:
 			files, _ = e.Facts["files"].(map[string]any)
+			listing = e.Facts[factMap]
 		case eventAbandoned:
 			files = nil
 		}
@@ -316,6 +328,7 @@ func examineOutput(a *Audit, out string) error {
 	if err != nil {
 		return fmt.Errorf("reading the output: %w", err)
 	}
+	a.compareMap("output", mapListing(found, PublishName+"/"), listing)
 	for name, d := range files {
 		if sealed := strings.HasPrefix(name, SealedName+"/"); !found[name] && !sealed { // that is in an envelope
 			want, _ := digest.Parse(fmt.Sprint(d))

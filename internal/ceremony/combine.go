@@ -46,6 +46,9 @@ type Result struct {
 // byte and the transcript has not heard of it: then it was written just before
 // an interruption, and is verified and noted.
 func (s *Session) Combine(ctx context.Context, out string, at time.Time) (*Result, error) {
+	if s.Sealed() {
+		return nil, refuse("the record in %q is sealed: nothing is added to it any more", s.Dir).do("use the output that was written then")
+	}
 	_, err := os.Lstat(out)
 	there := err == nil
 	exists := &RefusedError{Err: &durable.ExistsError{Path: out}, Do: "choose another folder for the output, or move this one away"}
@@ -74,7 +77,7 @@ func (s *Session) Combine(ctx context.Context, out string, at time.Time) (*Resul
 	}
 	facts := map[string]any{
 		"digest": verified.Digest().String(), "version": verified.Version(), "signed": signed, "missing": missing,
-		"files": named(outputDigests(files)),
+		"files": named(outputDigests(files)), factMap: mapListing(files, PublishName+"/"),
 	}
 	if there {
 		facts["found"] = "the output was there, whole, after an interruption"

@@ -379,6 +379,13 @@ func TestRecordIsGuarded(t *testing.T) {
 	}
 	changed(planName, "the record's plan has digest", replace("threshold: 2", "threshold: 1"))
 	changed("draft/root/1.json", "is not the one that the transcript names", replace(`"threshold": 2`, `"threshold": 1`))
+	node, err := filepath.Glob(s.path("record", "draft", "map", "*"))
+	if err != nil || len(node) == 0 {
+		t.Fatalf("the draft has no map: %v", err)
+	}
+	os.Rename(node[0], s.path("away"))
+	refusedWith(t, s.trySign("record", first, "Alice", &paper{}), "the draft's map has")
+	os.Rename(s.path("away"), node[0])
 	changed("enrolments/1001.json", "names a key that no roster at hand lists", func(old string) string {
 		e, err := ParseEnrolment([]byte(old))
 		if err != nil {

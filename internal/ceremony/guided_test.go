@@ -3,6 +3,7 @@ package ceremony
 import (
 	"crypto/rand"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -131,4 +132,17 @@ func TestCombineFindsItsOutput(t *testing.T) {
 	}
 	_, err = s.combine("record", "out", first)
 	refusedWith(t, err, "exists already")
+}
+
+// TestCombineAfterTheSeal: nothing can be noted any more, so nothing is written.
+func TestCombineAfterTheSeal(t *testing.T) {
+	s := newStage(t, rehearsal)
+	s.begin("record", s.genesis())
+	s.sign("record", first, "Alice", "Bob", "Carol")
+	s.seal("record")
+	_, err := s.combine("record", "out", first)
+	refusedWith(t, err, "is sealed")
+	if _, err := os.Lstat(s.path("out")); err == nil {
+		t.Error("the output was written all the same")
+	}
 }

@@ -322,7 +322,7 @@ func draftFacts(c *Case, d *Draft, files map[string]digest.Digest) map[string]an
 		"ceremony": c.Plan.Ceremony, "acts": c.Plan.Acts, "repository": c.Plan.Repository,
 		"version": d.Roster.Version(), "digest": d.Roster.Digest().String(),
 		"plan": digest.Sum(c.Raw).String(), "inputs": inputs, "checks": d.Findings,
-		"sentences": d.Sentences(), "risks": change.Risks(d.Change()), "files": named(files),
+		"sentences": d.Sentences(), "risks": change.Risks(d.Change()), "files": named(files), factMap: mapListing(d.Files, ""),
 	}
 	if c.Chain != nil {
 		facts["pin"], facts["previous"] = c.Plan.Previous.Pin.String(), c.Chain.Last().Digest().String()
@@ -331,6 +331,22 @@ func draftFacts(c *Case, d *Draft, files map[string]digest.Digest) map[string]an
 		facts["policy departs from the default"] = departures
 	}
 	return facts
+}
+
+// factMap is the fact that says which files of a map there are: each is named by
+// its digest, so the digest of their names stands for all.
+const factMap = "map"
+
+// mapListing says which files of a map stand below dir.
+func mapListing[V any](files map[string]V, dir string) string {
+	var names []string
+	for path := range files {
+		if name, ok := strings.CutPrefix(path, dir+"map/"); ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return fmt.Sprintf("%d files, their names %s", len(names), digest.Sum([]byte(strings.Join(names, "\n"))))
 }
 
 func named(files map[string]digest.Digest) map[string]string {

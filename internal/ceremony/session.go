@@ -89,6 +89,9 @@ func (s *Session) readDraft(ctx context.Context, now *transcript.Entry) error {
 			return refuse("draft file %q is not in the transcript", path).do(swapped)
 		}
 	}
+	if got, want := mapListing(files, ""), now.Facts[factMap]; got != want {
+		return refuse("the draft's map has %s, wanted %v as the transcript says", got, want).do(swapped)
+	}
 	return s.assemble(files, now)
 }
 
