@@ -32,7 +32,7 @@ type server struct {
 
 	mu   sync.Mutex
 	cost cost
-	done int // the latest round with an answer
+	done int      // the latest round with an answer
 	log  []string // bytes as sent, bytes without coding, path
 }
 
