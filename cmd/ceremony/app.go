@@ -208,6 +208,7 @@ func (t *tool) combine(c *cli.Context) error {
 		t.results(change.Digest(r.Roster.Digest()))
 		t.result("to publish: %s", c.String("out")+"/"+ceremony.PublishName)
 		t.result("to seal: %s (%d revocations, and the label for the envelope)", c.String("out")+"/"+ceremony.SealedName, r.Revocations)
+		t.result("for the envelope STOP: %s (those of the pair in use alone)", c.String("out")+"/"+ceremony.StopName)
 		t.result("transcript %s", r.Transcript)
 		if r.Roster.Version() > 1 {
 			t.desk.Say("Once this roster is public, destroy the revocations that were sealed under the one before.")

@@ -62,7 +62,7 @@ func (t *tool) outcome(o *conduct.Outcome) {
 		}
 		t.results(change.Digest(o.Digest))
 		t.result("to publish: %s/%s", o.Published, ceremony.PublishName)
-		t.result("to seal: %s/%s", o.Published, ceremony.SealedName)
+		t.result("to seal: %s/%s, and %s for the envelope STOP", o.Published, ceremony.SealedName, ceremony.StopName)
 	case o.Published != "":
 		t.result("to publish: %s", o.Published)
 	}

@@ -330,7 +330,7 @@ func examineOutput(a *Audit, out string) error {
 	}
 	a.compareMap("output", mapListing(found, PublishName+"/"), listing)
 	for name, d := range files {
-		if sealed := strings.HasPrefix(name, SealedName+"/"); !found[name] && !sealed { // that is in an envelope
+		if !found[name] && !secluded(name) {
 			want, _ := digest.Parse(fmt.Sprint(d))
 			a.Files = append(a.Files, AuditedFile{name, true, want, "MISSING"})
 		}

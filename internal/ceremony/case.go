@@ -61,6 +61,7 @@ type Case struct {
 type Online struct {
 	handover.OnlineKey
 	NotBefore, Expires roster.Time
+	Standby            bool   // of the second pair, which is kept elsewhere
 	repository         string // of the file that it came in
 }
 
@@ -230,7 +231,7 @@ func (c *Case) loadOnline(context.Context) error {
 			return refuse("online keys %q", f.File).because(err)
 		}
 		for _, k := range o.Keys {
-			c.Online = append(c.Online, Online{k, f.NotBefore.Time, f.Expires.Time, o.Repository})
+			c.Online = append(c.Online, Online{k, f.NotBefore.Time, f.Expires.Time, f == c.Plan.StandbyKeys, o.Repository})
 		}
 	}
 	return nil
@@ -249,7 +250,7 @@ func (c *Case) keepOnline(f *plan.OnlineKeys) error {
 		}
 		k := p.OnlineKeys[i]
 		kept := handover.OnlineKey{Role: k.Role, Name: fmt.Sprintf("of roster %d", p.Version), Key: k.Key}
-		c.Online = append(c.Online, Online{kept, f.NotBefore.Time, f.Expires.Time, c.Plan.Repository})
+		c.Online = append(c.Online, Online{kept, f.NotBefore.Time, f.Expires.Time, f == c.Plan.StandbyKeys, c.Plan.Repository})
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,6 +25,7 @@ import (
 const (
 	PublishName      = "publish"      // for the public repository, in its layout
 	SealedName       = "sealed"       // the revocations signed in advance, for an envelope
+	StopName         = "stop"         // those of the pair in use once more, for the envelope that is opened in an emergency
 	CertificatesName = "certificates" // by which people's gpg knows the signers
 	labelName        = "label.txt"
 )
@@ -152,6 +154,10 @@ func (s *Session) output(signed, missing []string) (map[string][]byte, error) {
 			dir = PublishName
 		}
 		files[dir+"/"+doc.Path], files[dir+"/"+roster.SignaturePath(doc.Path)] = doc.Raw, asc
+		if i > 0 && !s.standsBy(i-1) {
+			name := StopName + "/" + path.Base(doc.Path)
+			files[name], files[roster.SignaturePath(name)] = doc.Raw, asc
+		}
 	}
 	verified, err := s.verify(combined[0], combined[1:])
 	if err != nil {
@@ -219,6 +225,18 @@ func (s *Session) verify(signed roster.Signed, revocations []roster.Signed) (*ro
 	return r, nil
 }
 
+// standsBy reports whether the online key at a place of the roster is of the pair
+// that stands by.
+func (s *Session) standsBy(i int) bool {
+	ids, _ := s.current().Facts[factStandby].([]any)
+	return slices.Contains(ids, any(s.Draft.Roster.Root().OnlineKeys[i].Key.ID().String()))
+}
+
+// secluded reports whether a file of the output lies in an envelope.
+func secluded(name string) bool {
+	return strings.HasPrefix(name, SealedName+"/") || strings.HasPrefix(name, StopName+"/")
+}
+
 // reread verifies what stands in the folder of the output.
 func (s *Session) reread(ctx context.Context, dir string) (*roster.Roster, error) {
 	folder, err := OpenFolder(dir)
@@ -262,6 +280,9 @@ func (s *Session) label(r *roster.Roster) string {
 	for i, doc := range s.Draft.Revocations {
 		k := r.Root().OnlineKeys[i]
 		fmt.Fprintf(&b, "\nOnline %s key %s\n  %s\n", k.Role, k.Key, doc.Path)
+		if s.standsBy(i) {
+			fmt.Fprintf(&b, "  STANDS BY: leave it out unless this key too may be in the wrong hands.\n")
+		}
 		for _, line := range change.Digest(doc.Digest()) {
 			fmt.Fprintf(&b, "  %s\n", line)
 		}

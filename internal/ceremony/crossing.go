@@ -160,7 +160,7 @@ func (s *Session) publishedToCarry(context.Context) (map[string][]byte, error) {
 		}
 	}
 	for path, raw := range all {
-		if !strings.HasPrefix(path, SealedName+"/") {
+		if !secluded(path) {
 			files[path] = raw
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/rootward/rootward/internal/ceremony/plan"
 	"github.com/rootward/rootward/internal/ceremony/transcript"
 	"github.com/rootward/rootward/internal/durable"
+	"github.com/rootward/rootward/internal/handover"
 	"github.com/rootward/rootward/internal/pgp"
 	"github.com/rootward/rootward/roster"
 	"github.com/rootward/rootward/roster/digest"
@@ -153,6 +154,31 @@ func TestStandby(t *testing.T) {
 	s.sign("record", first, "Alice", "Bob", "Carol")
 	if result, err := s.combine("record", "out", first); err != nil || result.Revocations != 4 {
 		t.Errorf("%+v, %v", result, err)
+	}
+	// In an emergency the pair in use is revoked, and the other one takes over.
+	label, err := os.ReadFile(s.path("out", SealedName, labelName))
+	if n := strings.Count(string(label), "STANDS BY"); err != nil || n != 2 {
+		t.Errorf("the label marks %d keys as standing by, %v; want two\n%s", n, err, label)
+	}
+	stop, err := os.ReadDir(s.path("out", StopName))
+	if err != nil || len(stop) != 4 {
+		t.Errorf("%s holds %v, %v; want two revocations with their signatures", StopName, stop, err)
+	}
+	b, err := os.ReadFile(s.path("online-2.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	standby, err := handover.ParseOnlineKeys(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range standby.Keys {
+		if _, err := os.Lstat(s.path("out", StopName, k.Key.ID().String()+".json")); err == nil {
+			t.Errorf("the envelope STOP holds the revocation of the standby key %s", k.Key.ID())
+		}
+		if _, err := os.Lstat(s.path("out", SealedName, roster.RevocationPath(k.Key.ID()))); err != nil {
+			t.Errorf("the sealed set lacks the standby key: %v", err)
+		}
 	}
 }
 

@@ -324,6 +324,15 @@ func draftFacts(c *Case, d *Draft, files map[string]digest.Digest) map[string]an
 		"plan": digest.Sum(c.Raw).String(), "inputs": inputs, "checks": d.Findings,
 		"sentences": d.Sentences(), "risks": change.Risks(d.Change()), "files": named(files), factMap: mapListing(d.Files, ""),
 	}
+	var standby []string
+	for _, o := range c.Online {
+		if o.Standby {
+			standby = append(standby, o.Key.ID().String())
+		}
+	}
+	if len(standby) > 0 {
+		facts[factStandby] = standby
+	}
 	if c.Chain != nil {
 		facts["pin"], facts["previous"] = c.Plan.Previous.Pin.String(), c.Chain.Last().Digest().String()
 	}
@@ -332,6 +341,10 @@ func draftFacts(c *Case, d *Draft, files map[string]digest.Digest) map[string]an
 	}
 	return facts
 }
+
+// factStandby is the fact that says which online keys are of the pair that stands
+// by: a roster does not tell the pairs apart.
+const factStandby = "standby keys"
 
 // factMap is the fact that says which files of a map there are: each is named by
 // its digest, so the digest of their names stands for all.

@@ -286,18 +286,7 @@ func (s *stage) snapshot(pair int) error {
 // envelope puts the two revocations of the pair in use onto a medium, as
 // runbooks/revocations.md has it.
 func (s *stage) envelope() error {
-	countersign, snapshot, err := s.ids(1)
-	if err != nil {
-		return err
-	}
-	for _, id := range []string{countersign, snapshot} {
-		for _, name := range []string{id + ".json", id + ".json.asc"} {
-			if err := play.CopyFile(s.ceremony(2, "published", "sealed", "revocations", name), s.Path("envelope", "stop", name)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return play.CopyTree(s.ceremony(2, "published", "stop"), s.Path("envelope", "stop"))
 }
 
 // backup keeps the signer's store, as every night.

@@ -87,8 +87,8 @@ func (r *run) short(err error) error {
 func (r *run) export(context.Context) error {
 	var lines []Line
 	facts := make(map[string]any)
-	folders, last := []string{ceremony.PublishName, ceremony.SealedName, ceremony.CertificatesName},
-		"To publish: "+ceremony.PublishName+". To seal, twice, in bags whose numbers are written down: "+ceremony.SealedName+"."
+	folders, last := []string{ceremony.PublishName, ceremony.SealedName, ceremony.StopName, ceremony.CertificatesName},
+		"To publish: "+ceremony.PublishName+". To seal, twice, in bags whose numbers are written down: "+ceremony.SealedName+". For the envelope STOP, twice: "+ceremony.StopName+"."
 	if !r.ofRoster() {
 		folders, last = []string{"."}, "To publish at once, in the repository's folder revocations/: all of it."
 	}
