@@ -27,6 +27,12 @@ const cardsVariable = "REHEARSAL_CARDS"
 // A person needs a moment to see that they are to touch.
 const touchDelay = time.Second
 
+// programs gives the folder of the other programs: this one's own.
+var programs = func() (string, error) {
+	self, err := os.Executable()
+	return filepath.Dir(self), err
+}
+
 func openRoom(c *cli.Context, stderr io.Writer) error {
 	cards, err := parseCards(c.StringSlice("card"))
 	if err != nil {
@@ -42,11 +48,10 @@ func openRoom(c *cli.Context, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	self, err := os.Executable()
+	bin, err := programs()
 	if err != nil {
 		return err
 	}
-	bin := filepath.Dir(self)
 	cardDir := filepath.Join(dir, "cards")
 	if err := os.MkdirAll(cardDir, 0o700); err != nil {
 		return err
