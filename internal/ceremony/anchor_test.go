@@ -181,6 +181,25 @@ func (x *indexed) published(t *testing.T, r *roster.Roster, by *roster.List) {
 	}
 }
 
+// TestOverrideOfWhatIsNew: the root may overrule a list that it has never seen,
+// and says that there is none in the anchor, not version 0 of it.
+func TestOverrideOfWhatIsNew(t *testing.T) {
+	x := newIndexed(t)
+	x.Roster = x.Anchor()
+	x.Now = x.Now.AddDate(0, 1, 0)
+	owner, squatter := rostertest.Person("birch"), rostertest.Person("thief")
+	x.Claim("new", squatter)
+	was := x.Packages["new"].List
+	by := x.PutList(x.NextList("new", owner), owner)
+	x.Packages["new"].List = was
+	x.keep()
+	d := x.begin("record", x.mustLoad(x.anchoring("  overrides: [{package: new, list: "+by.Digest().String()+"}]\n"), x.at))
+	want := change.Name{Package: "new", Why: fmt.Sprintf("list version 2 (%s), where the anchor so far has no list", by.Digest())}
+	if got := d.Anchor.Overrides; len(got) != 1 || got[0] != want {
+		t.Errorf("overrides are %+v, want %+v", got, want)
+	}
+}
+
 // TestPostponed leaves a new name for the next ceremony.
 func TestPostponed(t *testing.T) {
 	x := newIndexed(t)

@@ -59,6 +59,9 @@ func Summarise(a *roster.Anchor) Anchor {
 			s.Postponed = append(s.Postponed, n)
 		case roster.AnchorOverride:
 			n.Why = fmt.Sprintf("list version %d (%s) in place of version %d", c.New.ListVersion, c.New.List, c.Old.ListVersion)
+			if c.Old.ListVersion == 0 {
+				n.Why = fmt.Sprintf("list version %d (%s), where the anchor so far has no list", c.New.ListVersion, c.New.List)
+			}
 			s.Overrides = append(s.Overrides, n)
 		case roster.AnchorRefused:
 			n.Why = c.Why.Error()

@@ -231,10 +231,17 @@ func (r *run) acceptMachine(worst airgap.Class, match bool, ids []string) (again
 	default:
 		_, err = r.ask("Type yes if the digests are the same and the machine is as it should be", oneOf("yes"))
 	}
-	if err == nil && answer == "exception" {
-		err = r.exception("the machine is not as it should be, and all agreed to go on", map[string]any{"findings": ids})
+	if err != nil || answer != "exception" {
+		return answer == "again", err
 	}
-	return answer == "again", err
+	if err := r.exception("the machine is not as it should be, and all agreed to go on", map[string]any{"findings": ids}); err != nil {
+		return false, err
+	}
+	if r.plan.Program.IsZero() {
+		return false, nil
+	}
+	_, err = r.ask("Type yes if the digests of the program are the same; that is no exception", oneOf("yes"))
+	return false, err
 }
 
 // comparePrograms compares the program's digest with the plan's, which a rehearsal's may

@@ -423,14 +423,16 @@ func TestMachine(t *testing.T) {
 		case strings.Contains(prompt, "type exception"):
 			asked = append(asked, "exception")
 			return "exception"
+		case strings.HasPrefix(prompt, "Type yes if the digests of the program are the same"):
+			asked = append(asked, "program")
 		}
 		return ""
 	}
 	if _, err := Run(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(asked, " "); got != "not not exception" || len(machines) != 0 {
-		t.Errorf("asked %q, want twice that it is not the machine, then whether all agree", got)
+	if got := strings.Join(asked, " "); got != "not not exception program" || len(machines) != 0 {
+		t.Errorf("asked %q, want twice that it is not the machine, then whether all agree, and a witness about the program", got)
 	}
 	h.shows("There is refused. To do: take it out.", "The plan names ANOTHER program: "+right.String())
 	if n := s.did("record-1", "exception"); n != 1 {
