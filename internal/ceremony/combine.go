@@ -91,6 +91,9 @@ func (s *Session) Combine(ctx context.Context, out string, at time.Time) (*Resul
 // writeOutput writes the output to a folder beside, reads and verifies it, and
 // gives it its name.
 func (s *Session) writeOutput(ctx context.Context, out string, files map[string][]byte) error {
+	if err := clearHalves(out); err != nil {
+		return fmt.Errorf("removing what an interrupted output left: %w", err)
+	}
 	tmp, err := os.MkdirTemp(filepath.Dir(filepath.Clean(out)), ".tmp-"+filepath.Base(out)+"-*")
 	if err != nil {
 		return fmt.Errorf("making the output: %w", err)
@@ -112,6 +115,26 @@ func (s *Session) writeOutput(ctx context.Context, out string, files map[string]
 		return fmt.Errorf("writing the output: %w", err)
 	}
 	return durable.SyncDir(filepath.Dir(filepath.Clean(out)))
+}
+
+// clearHalves removes the folders beside out in which outputs were interrupted:
+// revocations that are to be sealed may stand there, in nobody's bag.
+func clearHalves(out string) error {
+	above := filepath.Dir(filepath.Clean(out))
+	entries, err := os.ReadDir(above)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		number, ours := strings.CutPrefix(e.Name(), ".tmp-"+filepath.Base(out)+"-")
+		if !ours || !e.IsDir() || number == "" || strings.Trim(number, "0123456789") != "" {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(above, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sameOutput reports whether a folder holds exactly the files.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -27,5 +28,23 @@ func TestFoldersOfHere(t *testing.T) {
 				t.Errorf("%q: %v", dir, err)
 			}
 		}
+	}
+}
+
+// TestHalfAnOutput: what a crash left of an output, the sealed revocations among
+// it, is gone once the output is whole; what is not ours stays.
+func TestHalfAnOutput(t *testing.T) {
+	s := newStage(t, rehearsal)
+	s.begin("record", s.genesis())
+	s.sign("record", first, "Alice", "Bob", "Carol")
+	s.write(".tmp-out-123/sealed/revocations/x.json", []byte("half"))
+	s.write(".tmp-out-mine/x", []byte("not ours"))
+	s.write(".tmp-others-123/x", []byte("not ours"))
+	if _, err := s.combine("record", "out", first); err != nil {
+		t.Fatal(err)
+	}
+	left, _ := filepath.Glob(s.path(".tmp-*"))
+	if want := []string{s.path(".tmp-others-123"), s.path(".tmp-out-mine")}; !slices.Equal(left, want) {
+		t.Errorf("left behind: %v, want %v", left, want)
 	}
 }
