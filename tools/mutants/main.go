@@ -35,7 +35,7 @@ var (
 	pure = []string{"threshold", "roster", "roster/tree", "roster/digest", "internal/pgp", "internal/handover", "internal/pypi",
 		"internal/ceremony/plan"}
 	packages = slices.Concat(pure, []string{"client", "internal/signer", "internal/signer/publish", "internal/signer/store", "internal/signer/config", "internal/signer/api", "hsm",
-		"internal/ceremony/conduct", "internal/ceremony/transcript", "internal/ceremony/bundle"})
+		"internal/ceremony/conduct", "internal/ceremony/transcript", "internal/ceremony/bundle", "internal/ceremony"})
 )
 
 const document = "docs/checks.md"
