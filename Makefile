@@ -109,7 +109,7 @@ fuzz:
 
 # What takes long when it is whole, in part: CI runs this.
 sample:
-	$(GO) run ./tools/mutants -every 15
+	$(GO) run ./tools/mutants -every 15 -skip internal/ceremony
 	@$(MAKE) --no-print-directory fuzz FUZZTIME=2s
 
 # The conformance suite: make conformance CLIENT=./path for another client.
@@ -125,8 +125,8 @@ compromise-table: programs
 bench:
 	$(GO) run ./tools/bench -packages 700000 -peers tools/peers
 
-# Removes every check of the trust core, the client, the online signer and the
-# cards, one by one, and writes docs/checks.md. About a minute of processor.
+# Removes every check of the trust core, the client, the online signer, the cards
+# and the ceremony, one by one, and writes docs/checks.md. A quarter of an hour.
 mutants:
 	$(GO) run ./tools/mutants
 

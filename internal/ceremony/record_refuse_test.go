@@ -118,9 +118,14 @@ func TestTranscriptCutMeanwhile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.write("record/"+transcriptName, nil)
-	if b, err := session.Bundle(t.Context(), bundle.Draft); err == nil || !strings.Contains(err.Error(), "lines, wanted 2") {
-		t.Errorf("bundle %v, %v; want none of an empty transcript", b, err)
+	whole, err := os.ReadFile(s.path("record", transcriptName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, _, _ := strings.Cut(string(whole), "\n")
+	s.write("record/"+transcriptName, []byte(one+"\n"))
+	if b, err := session.Bundle(t.Context(), bundle.Draft); err == nil || !strings.Contains(err.Error(), "1 lines, wanted 2") {
+		t.Errorf("bundle %v, %v; want none of a transcript that lacks the draft", b, err)
 	}
 }
 
