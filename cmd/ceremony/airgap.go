@@ -90,5 +90,5 @@ func clockAfter(file string, now time.Time) ([]airgap.Finding, error) {
 	}
 	root := d.Root()
 	who := fmt.Sprintf("root roster %d of %s", root.Version, root.Repository)
-	return airgap.CheckClock(now, []airgap.Stamp{{Who: who, At: root.Issued.Time}}, nil), nil
+	return airgap.CheckClock(now, []airgap.Stamp{{Who: who, At: root.Issued.Time}}), nil
 }

@@ -120,7 +120,7 @@ func (r *run) clock(context.Context) error {
 		if err := r.show(Line{Kind: Plain, Text: "This machine reads " + now.UTC().Format("Monday, 2 January 2006, 15:04 UTC") + ". Clocks may differ from it by " + within.String() + "."}); err != nil {
 			return err
 		}
-		findings := airgap.CheckClock(now, r.artefacts(), nil)
+		findings := airgap.CheckClock(now, r.artefacts())
 		var apart []string
 		for i := range clocks {
 			read, at, err := r.readClock(i)
